@@ -1,0 +1,153 @@
+package fixed
+
+import "math/bits"
+
+var pow10 = [MaxScale + 1]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
+
+// Pow10 returns 10^n. n must be in [0, MaxScale].
+func Pow10(n uint8) int64 { return pow10[n] }
+
+// MulDiv returns a × b ÷ d through 128 bits, rounded as asked. ok is false when d is not positive or when the result is
+// beyond Limit in magnitude; the value is then 0.
+func MulDiv(a, b, d int64, r Rounding) (v int64, ok bool) {
+	if d <= 0 {
+		return 0, false
+	}
+	neg := (a < 0) != (b < 0)
+	hi, lo := bits.Mul64(abs(a), abs(b))
+	if hi >= uint64(d) {
+		return 0, false
+	}
+	q, rem := bits.Div64(hi, lo, uint64(d))
+	if rem != 0 && bump(q, rem, uint64(d), neg, r) {
+		q++
+	}
+	if q > Limit {
+		return 0, false
+	}
+	if neg {
+		return -int64(q), true
+	}
+	return int64(q), true
+}
+
+// bump reports whether a magnitude with remainder rem of d moves one away from zero.
+func bump(q, rem, d uint64, neg bool, r Rounding) bool {
+	switch r {
+	case Down:
+		return neg
+	case Up:
+		return !neg
+	case FromZero:
+		return true
+	case HalfEven:
+		twice := rem - (d - rem) // wraps when rem < d/2
+		if rem < d-rem {
+			return false
+		}
+		return twice > 0 || q&1 == 1
+	}
+	return false
+}
+
+func abs(v int64) uint64 {
+	if v < 0 {
+		return uint64(-v)
+	}
+	return uint64(v)
+}
+
+// Add returns a + b. ok is false when the sum is beyond Limit in magnitude.
+func Add[T ~int64](a, b T) (T, bool) {
+	s := a + b
+	if s > Limit || s < -Limit || (a > 0 && b > 0 && s < 0) || (a < 0 && b < 0 && s >= 0) {
+		return 0, false
+	}
+	return s, true
+}
+
+// Rescale moves v from one scale to another, rounding as asked. ok is false when the result is beyond Limit.
+func Rescale(v int64, from, to uint8, r Rounding) (int64, bool) {
+	if to >= from {
+		return MulDiv(v, pow10[to-from], 1, r)
+	}
+	return MulDiv(v, 1, pow10[from-to], r)
+}
+
+// Apply returns c × rate rounded as asked.
+func (r Rate) Apply(c Cash, how Rounding) (Cash, bool) {
+	v, ok := MulDiv(int64(c), int64(r), int64(One), how)
+	return Cash(v), ok
+}
+
+// RoundTo moves v to a multiple of step (> 0) in the direction asked; HalfEven is not offered and counts as ToZero.
+func RoundTo[T ~int64](v, step T, r Rounding) T {
+	rem := v % step
+	if rem == 0 {
+		return v
+	}
+	v -= rem // toward zero
+	switch {
+	case r == Down && rem < 0, r == FromZero && rem < 0:
+		return v - step
+	case r == Up && rem > 0, r == FromZero && rem > 0:
+		return v + step
+	}
+	return v
+}
+
+// MulDiv3 returns a × b × c ÷ (d × e), rounded once as asked. ok is false when d or e is not positive, when the result is
+// beyond Limit, or when a × b × c needs more than 192 bits. For edges of the hot path (inverse contracts, odd scales).
+func MulDiv3(a, b, c, d, e int64, r Rounding) (v int64, ok bool) {
+	if d <= 0 || e <= 0 {
+		return 0, false
+	}
+	neg := (a < 0) != (b < 0) != (c < 0)
+	// n = a × b × c as three words
+	h1, l1 := bits.Mul64(abs(a), abs(b))
+	h2, n0 := bits.Mul64(l1, abs(c))
+	n2, l3 := bits.Mul64(h1, abs(c))
+	n1, carry := bits.Add64(h2, l3, 0)
+	n2 += carry
+	// divide by d, then by e: floor(floor(n/d)/e) = floor(n/(d·e)); the remainder is zero only when both are
+	q2, r2 := n2/uint64(d), n2%uint64(d)
+	q1, r1 := bits.Div64(r2, n1, uint64(d))
+	q0, rem1 := bits.Div64(r1, n0, uint64(d))
+	if q2 != 0 {
+		return 0, false
+	}
+	if q1 >= uint64(e) {
+		return 0, false
+	}
+	q, rem2 := bits.Div64(q1, q0, uint64(e))
+	if rem1|rem2 != 0 && bump3(q, rem1, rem2, uint64(d), uint64(e), neg, r) {
+		q++
+	}
+	if q > Limit {
+		return 0, false
+	}
+	if neg {
+		return -int64(q), true
+	}
+	return int64(q), true
+}
+
+// bump3 is bump for a remainder kept as rem2 + rem1/d of e.
+func bump3(q, rem1, rem2, d, e uint64, neg bool, r Rounding) bool {
+	if r != HalfEven {
+		return bump(q, 1, 2, neg, r)
+	}
+	// compare rem2 + rem1/d with e/2: 2·rem2·d + 2·rem1 against e·d
+	left, right := rem2, e-rem2
+	switch {
+	case left > right, left == right && rem1 > 0:
+		return true
+	case left == right:
+		return q&1 == 1
+	}
+	// left < right: the half is passed only when e is odd, rem2 = (e-1)/2, and rem1/d ≥ 1/2
+	if right-left != 1 || rem1 < d-rem1 {
+		return false
+	}
+	return rem1 > d-rem1 || q&1 == 1
+}
