@@ -1,0 +1,48 @@
+package wire
+
+import "oneprice/books/venue"
+
+// Listing is what an adapter knows of one instrument before the engine gives it an index: from a shipped table, from the
+// venue's instrument list, or seen in a recording. Numbers are decimal text as the venue prints them; "" is unknown.
+type Listing struct {
+	Symbol              string
+	Base, Quote, Settle string
+	Kind                venue.Kind
+	Contract            venue.Contract
+	Tick, Lot           string
+	MinQty, MaxQty      string
+	MinNotional         string
+	// Multiplier (Linear) is base units per unit of quantity, Face (Inverse) quote units per contract.
+	Multiplier, Face string
+	Status           venue.Status
+	// PriceText and QtyText are the decimals that the venue prints.
+	PriceText, QtyText uint8
+	Chain              venue.Chain
+	Depth              int
+	Checksum           func(in *venue.Instrument, bids, asks []venue.Level) uint32
+	ChecksumDepth      int
+}
+
+// Discoverer learns listings from the lines of a recording. One goroutine.
+type Discoverer interface {
+	// Line reads one recorded line: kind is ws, rest, send or open; request the URL or description, where known.
+	Line(kind, request string, msg []byte)
+	// Listings returns what was learned, in order of first sight.
+	Listings() []Listing
+}
+
+// Adapter is the market-data side of a venue as the catalogue knows it.
+type Adapter struct {
+	// Name is the operator's name for the venue: binance, binance-usdm, binance-coinm, kraken, coinbase.
+	Name string
+	// Detect reports whether a recorded line can only come from this venue.
+	Detect func(kind, request string, msg []byte) bool
+	// Discover makes an empty Discoverer.
+	Discover func() Discoverer
+	// Listings is the shipped instrument table.
+	Listings []Listing
+	// Decoder makes the decoder of one connection for these instruments (each with its Inst set).
+	Decoder func(id venue.ID, ins []*venue.Instrument) Decoder
+	// BlindSpots says, a sentence each, which damage the venue's own rules cannot show.
+	BlindSpots []string
+}
