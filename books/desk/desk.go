@@ -91,6 +91,9 @@ type Order struct {
 	// NextPrice and NextQty are what a pending amend asks for.
 	NextPrice fixed.Price
 	NextQty   fixed.Qty
+	// Stated is the cumulative fill that a terminal report states; the order closes as Ending when Filled reaches it.
+	Stated fixed.Qty
+	Ending OrderState
 	// SentAt is when it was sent, AckAt when the venue confirmed it (0 before), EndAt when it ended.
 	SentAt, AckAt, EndAt, NotAfter venue.Nanos
 	// Reason is why it ended or was refused.
@@ -104,9 +107,9 @@ func (o *Order) Remaining() fixed.Qty {
 	if o.State.Done() || o.State == NoOrder {
 		return 0
 	}
-	q := o.Qty
-	if o.NextQty > q {
-		q = o.NextQty
+	q := max(o.Qty, o.NextQty)
+	if o.Ending != NoOrder {
+		q = o.Stated // the venue has closed it: only the fills it states can still come
 	}
 	if q < o.Filled {
 		return 0

@@ -1,0 +1,226 @@
+// Package orders is the order state machine: what we asked, what the venue answered, and what may still fill.
+//
+// States: Pending → Sent → Open → PartlyFilled → Filled | Cancelled | Rejected | Expired, with PendingCancel, PendingAmend
+// and Unknown. Only venue evidence ends Unknown; nothing of unknown fate is ever resent. A cancel acknowledgement closes
+// an order only when cumulative fills agree. Fills after a terminal state are legal and are booked.
+//
+// Ownership: the engine goroutine. The table writes Desk.Orders, Desk.Live and Desk.Working and nothing else does.
+//
+// Decisions
+//   - 2026-11-25: slots are reused first-in first-out, so that a late report finds its own order in its slot for as long
+//     as the table allows; a report whose client id is not the slot's is an orphan and is reported, never applied.
+//   - 2026-11-25: Working is recomputed from an instrument's live orders on each change. They are few, and a sum that is
+//     rebuilt cannot drift.
+//   - 2026-11-25: client ids are epoch << 40 | sequence: 16 million starts of a trillion orders.
+package orders
+
+import (
+	"oneprice/books/desk"
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+)
+
+// seqBits is the width of the sequence inside a client id.
+const seqBits = 40
+
+// Table holds every order of the engine.
+type Table struct {
+	d     *desk.Desk
+	epoch uint64
+	next  uint64
+	limit uint64
+	free  []uint32 // FIFO of free slots: head..head+n
+	head  int
+	n     int
+	stats Counters
+}
+
+// Counters are exact tallies since New.
+type Counters struct {
+	Opened, Fills, Cancelled, Rejected, Expired, Filled, Unknown, Orphans, LateFills uint64
+}
+
+// Effect is what one report did to its order.
+type Effect struct {
+	// Order is the order concerned; nil for an orphan.
+	Order *desk.Order
+	// Fill is the newly booked quantity, 0 for none.
+	Fill fixed.Qty
+	// Was is the state before.
+	Was desk.OrderState
+	// Closed: the order ended with this report. Failure is why it counts against the venue, OK otherwise.
+	Closed bool
+}
+
+// New makes a table over the order slots of d. epoch distinguishes this run from all others of the same account; ids up
+// to limit may be used until Reserve raises it.
+func New(d *desk.Desk, epoch, limit uint64) *Table {
+	t := &Table{d: d, epoch: epoch << seqBits, next: 1, limit: min(limit, 1<<seqBits-1), free: make([]uint32, len(d.Orders)), n: len(d.Orders) - 1}
+	for i := 1; i < len(d.Orders); i++ { // slot 0 is no order
+		t.free[i-1] = uint32(i)
+	}
+	return t
+}
+
+// Reserve allows ids up to and including limit, after the range has been made durable.
+func (t *Table) Reserve(limit uint64) { t.limit = max(t.limit, min(limit, 1<<seqBits-1)) }
+
+// Room is the number of orders that can still be opened now.
+func (t *Table) Room() int { return min(t.n, int(t.limit-t.next+1)) }
+
+// Stats returns the tallies.
+func (t *Table) Stats() Counters { return t.stats }
+
+// Open gives an approved new order its slot and client id and records it as Pending. False when the table or the id range
+// is full: the command must then not be sent.
+func (t *Table) Open(c *venue.Command) bool {
+	if t.n == 0 || t.next > t.limit {
+		return false
+	}
+	slot := t.free[t.head]
+	t.head = (t.head + 1) % len(t.free)
+	t.n--
+	c.Slot, c.Client = slot, t.epoch|t.next
+	t.next++
+	o := &t.d.Orders[slot]
+	*o = desk.Order{State: desk.Pending, Side: c.Side, Type: c.Type, TIF: c.TIF, Role: c.Role, Leg: c.Leg, Venue: c.Venue,
+		Flags: c.Flags, Strategy: c.Strategy, Inst: c.Inst, Slot: slot, Client: c.Client, Plan: c.Plan, Price: c.Price, Qty: c.Qty,
+		SentAt: c.Decided, NotAfter: c.NotAfter}
+	t.d.Live[c.Inst] = append(t.d.Live[c.Inst], slot)
+	t.stats.Opened++
+	t.recount(c.Inst)
+	return true
+}
+
+// Ask records an approved cancel or amend of a live order and completes the command with its slot. False when the target
+// is unknown or already done, or when an amend meets a pending request: the command must then not be sent.
+func (t *Table) Ask(c *venue.Command) bool {
+	o := t.find(c.Inst, c.Target)
+	if o == nil || t.next > t.limit {
+		return false
+	}
+	if c.Op == venue.Amend {
+		if o.State != desk.Open && o.State != desk.PartlyFilled {
+			return false
+		}
+		o.NextPrice, o.NextQty = c.Price, c.Qty
+		o.State = desk.PendingAmend
+	} else if o.State != desk.Unknown { // an Unknown order may be cancelled by id, and stays Unknown until the venue speaks
+		o.State = desk.PendingCancel
+	}
+	c.Slot, c.Client = o.Slot, t.epoch|t.next
+	t.next++
+	t.recount(o.Inst)
+	return true
+}
+
+// find returns the live order of an instrument with that client id.
+func (t *Table) find(i venue.Inst, client uint64) *desk.Order {
+	for _, s := range t.d.Live[i] {
+		if o := &t.d.Orders[s]; o.Client == client {
+			return o
+		}
+	}
+	return nil
+}
+
+// Lookup returns the order that a report speaks of, or nil: slot and client id must agree.
+func (t *Table) Lookup(r *venue.Report) *desk.Order {
+	if int(r.Slot) >= len(t.d.Orders) || r.Slot == 0 {
+		return nil
+	}
+	o := &t.d.Orders[r.Slot]
+	if o.State == desk.NoOrder || o.Inst != r.Inst || (o.Client != r.Client && r.Client != 0) {
+		return nil
+	}
+	return o
+}
+
+// Apply advances the order that r speaks of. Duplicate fills must have been dropped before.
+func (t *Table) Apply(r *venue.Report, now venue.Nanos) Effect {
+	o := t.Lookup(r)
+	if o == nil {
+		t.stats.Orphans++
+		return Effect{}
+	}
+	e := Effect{Order: o, Was: o.State}
+	e.Fill = Advance(o, r)
+	if e.Fill > 0 {
+		t.stats.Fills++
+		if e.Was.Done() {
+			t.stats.LateFills++
+		}
+	}
+	if o.State == desk.Unknown && e.Was != desk.Unknown {
+		t.stats.Unknown++
+	}
+	if o.State.Done() && !e.Was.Done() {
+		e.Closed = true
+		o.EndAt = now
+		t.close(o)
+	}
+	t.recount(o.Inst)
+	return e
+}
+
+// TimeOut turns a live order whose answer is overdue into Unknown. It reports whether the state changed.
+func (t *Table) TimeOut(o *desk.Order) bool {
+	switch o.State {
+	case desk.Pending, desk.Sent, desk.PendingCancel, desk.PendingAmend:
+		o.State = desk.Unknown
+		t.stats.Unknown++
+		t.recount(o.Inst)
+		return true
+	}
+	return false
+}
+
+// close takes a done order off the live list and frees its slot, last in line.
+func (t *Table) close(o *desk.Order) {
+	live := t.d.Live[o.Inst]
+	for i, s := range live {
+		if s == o.Slot {
+			copy(live[i:], live[i+1:]) // keeps the order of age
+			t.d.Live[o.Inst] = live[:len(live)-1]
+			break
+		}
+	}
+	t.free[(t.head+t.n)%len(t.free)] = o.Slot
+	t.n++
+	switch o.State {
+	case desk.Filled:
+		t.stats.Filled++
+	case desk.Cancelled:
+		t.stats.Cancelled++
+	case desk.Rejected:
+		t.stats.Rejected++
+	case desk.Expired:
+		t.stats.Expired++
+	}
+}
+
+// recount rebuilds what may still fill in an instrument.
+func (t *Table) recount(i venue.Inst) {
+	var w desk.Working
+	for _, s := range t.d.Live[i] {
+		o := &t.d.Orders[s]
+		q := o.Remaining()
+		if o.Side == venue.Buy {
+			p := max(o.Price, o.NextPrice)
+			w.Buys++
+			w.BuyQty += q
+			w.BuyWorst = max(w.BuyWorst, p)
+			continue
+		}
+		p := o.Price
+		if o.NextPrice != 0 {
+			p = min(p, o.NextPrice)
+		}
+		w.Sells++
+		w.SellQty += q
+		if w.SellWorst == 0 || p < w.SellWorst {
+			w.SellWorst = p
+		}
+	}
+	t.d.Working[i] = w
+}
