@@ -1,6 +1,17 @@
+// Package books keeps one order book per instrument and says how far it may be trusted.
+//
+// A Book takes whole frames of Events, enforces the venue's rules (sequence, checksum, tick, depth), and is Live only
+// while every rule holds. A broken rule makes it Stale first; only a snapshot that joins makes it Live again.
+//
+// Ownership: the engine goroutine is the only caller of everything but View, which any thread may call. A Book holds no
+// pointer into the frames it is given.
+//
+// STRUCTURE-NUMBERS
 package books
 
 import (
+	"math/bits"
+
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 )
@@ -9,9 +20,13 @@ import (
 type State uint8
 
 const (
+	// Empty: nothing was ever built.
 	Empty State = iota
+	// Syncing: a snapshot is on its way, or is here and does not join yet.
 	Syncing
+	// Live: whole, in sequence, not crossed.
 	Live
+	// Stale: a rule was broken; the levels are as they were then and must not be traded on.
 	Stale
 )
 
@@ -31,101 +46,204 @@ const (
 
 // Counters are the book's exact tallies since New.
 type Counters struct {
-	Frames, Snapshots, StaleDropped, Applied, Gaps, Resyncs uint64
-	SnapshotSeq                                             uint64
-	TouchCompared, TouchMismatched                          uint64
-	ChecksumsVerified, ChecksumsFailed                      uint64
+	// Frames were given to Apply; Snapshots are those of them that were taken whole.
+	Frames, Snapshots uint64
+	// StaleDropped deltas and snapshots were older than the book, or useless without a snapshot; Applied deltas were not.
+	StaleDropped, Applied uint64
+	// Gaps were found; Resyncs is how often the book became Live again after having been Live before.
+	Gaps, Resyncs uint64
+	// SnapshotSeq is the id of the last snapshot that was taken.
+	SnapshotSeq uint64
+	// TouchCompared venue touches had the id of the book, TouchMismatched of them disagreed.
+	TouchCompared, TouchMismatched uint64
+	// ChecksumsVerified frames agreed with the venue's checksum, ChecksumsFailed did not.
+	ChecksumsVerified, ChecksumsFailed uint64
 }
 
 // Config sizes a book; zero fields take defaults.
 type Config struct {
-	// Window is the number of ticks per side held in the ladder, a power of two.
+	// Window is the number of ticks per side held in the ladder (8 bytes each), rounded up to a power of two from 256 on;
+	// default 4096.
 	Window int
-	// Pending is the number of records that may wait for a snapshot.
+	// Pending is the number of records that may wait for a snapshot; default 16384. Room is taken as needed.
 	Pending int
+	// Touches is the number of touches that may be ahead of the book, rounded up to a power of two; default 1024 where
+	// the instrument's chain gives both ids, else 1.
+	Touches int
 }
 
-type Book struct{ in *venue.Instrument }
+// Book is one instrument's order book. Written by the engine goroutine.
+type Book struct {
+	bids, asks side
+	grid       grid
+	best       [3]venue.Level // what Best says, by side
+	seq        uint64
+	touch      touch // the newest; it counts while its id is beyond seq
+	state      State
+	why        venue.Reason
+	dirty      bool // not yet published
+	joined     bool // a delta has been applied since the snapshot
+	asked      bool // WantSnapshot has been said of an Empty book
+	lived      bool // has been Live
+	in         *venue.Instrument
+	view       *slot
+	recv       venue.Nanos
+	lag        lag
+	ahead      touches
+	c          Counters
 
-func New(in *venue.Instrument, cfg Config) *Book { panic("books: not built yet") }
+	// part is the snapshot part that must come next, 0 when none is under way; taking is its id.
+	part, taking uint64
+	// pending holds whole frames that wait for a snapshot, in the order received.
+	pending    []venue.Event
+	pendingMax int
+	// top is room for the levels that a checksum covers.
+	top []venue.Level
+}
 
-// Apply applies one frame: a Head followed by its Count Levels records.
-func (b *Book) Apply(frame []venue.Event) Outcome { panic("books: not built yet") }
+// New makes an Empty book. The instrument must outlive it; its Tick is read here and by Retick only.
+func New(in *venue.Instrument, cfg Config) *Book {
+	window, waiting := 4096, cfg.Pending
+	if cfg.Window > 0 {
+		window = ceilPow2(max(cfg.Window, 256))
+	}
+	if waiting <= 0 {
+		waiting = 16384
+	}
+	ahead := cfg.Touches
+	if ahead <= 0 {
+		ahead = 1
+		if in.Chain != venue.ChainNone {
+			ahead = 1024
+		}
+	}
+	g := newGrid(in.Tick)
+	b := &Book{
+		bids: newSide(window, 1, g.tick), asks: newSide(window, -1, g.tick), grid: g, in: in, view: new(slot),
+		pendingMax: waiting, why: venue.NoSnapshot, dirty: true,
+		ahead: touches{ring: make([]touch, ceilPow2(ahead))},
+		top:   make([]venue.Level, 2*max(in.ChecksumDepth, 0)),
+	}
+	b.Publish()
+	return b
+}
 
-// ApplyTouch takes the venue's own best bid and offer.
-func (b *Book) ApplyTouch(e *venue.Event) Outcome { panic("books: not built yet") }
+func ceilPow2(n int) int { return 1 << bits.Len(uint(n-1)) }
 
-// Invalidate makes the book Stale (a Gap event, age, halted).
-func (b *Book) Invalidate(why venue.Reason) Outcome { panic("books: not built yet") }
-
-// Alive notes proof of life of the feed at recv.
-func (b *Book) Alive(recv venue.Nanos) { panic("books: not built yet") }
-
+// Instrument returns what New was given.
 func (b *Book) Instrument() *venue.Instrument { return b.in }
-func (b *Book) State() State                  { panic("books: not built yet") }
+
+// State says how far the book may be trusted.
+func (b *Book) State() State { return b.state }
 
 // Why is the reason of the last change to Stale or Syncing.
-func (b *Book) Why() venue.Reason { panic("books: not built yet") }
+func (b *Book) Why() venue.Reason { return b.why }
 
 // Seq is the venue id of the last applied frame.
-func (b *Book) Seq() uint64 { panic("books: not built yet") }
+func (b *Book) Seq() uint64 { return b.seq }
 
 // Recv is when the last frame or touch or sign of life was received.
-func (b *Book) Recv() venue.Nanos { panic("books: not built yet") }
+func (b *Book) Recv() venue.Nanos { return b.recv }
 
-// Lag is venue lag: (recv − venue time) of the last frame less its rolling minimum; 0 when the venue gives no time.
-func (b *Book) Lag() venue.Nanos { panic("books: not built yet") }
+// Lag is venue lag: (recv − venue time) of the last delta less its minimum over the last 30 to 60 seconds; 0 when the
+// venue gives no time.
+func (b *Book) Lag() venue.Nanos { return b.lag.value() }
+
+// Counters returns the tallies since New.
+func (b *Book) Counters() Counters { return b.c }
 
 // Best is the best level of the bid side (venue.Buy) or ask side (venue.Sell); Qty 0 when the side is empty. It is the
-// worse of book and of a newer venue touch.
-func (b *Book) Best(side venue.Side) venue.Level { panic("books: not built yet") }
+// worse of book and of a newer venue touch: the first level that Levels returns.
+func (b *Book) Best(side venue.Side) venue.Level { return b.best[side] }
 
-// Levels returns a cursor over the side, best first: bids for venue.Buy, asks for venue.Sell.
-//
-//	for c := b.Levels(venue.Sell); c.Next(); { use c.Price, c.Qty }
-//
-// The cursor is invalid after the next Apply. It starts at Best: levels that a newer venue touch has removed are skipped.
-func (b *Book) Levels(side venue.Side) Cursor { panic("books: not built yet") }
-
-// Cursor walks one side.
-type Cursor struct {
-	venue.Level
+// QtyAt is the quantity resting at exactly that price of the side, as the book has it; a newer touch is not consulted.
+func (b *Book) QtyAt(side venue.Side, p fixed.Price) fixed.Qty {
+	k, ok := b.grid.index(p)
+	if !ok || p <= 0 {
+		return 0
+	}
+	s := b.side(side)
+	return fixed.Qty(s.at(k * s.sign))
 }
 
-func (c *Cursor) Next() bool { panic("books: not built yet") }
+// Depth is the number of levels of a side, as the book has them.
+func (b *Book) Depth(side venue.Side) int { return b.side(side).n }
 
-// Walk is what taking qty from a side would do.
-type Walk struct {
-	// Filled ≤ the asked quantity; Best and Worst are the first and last price touched (0 when Filled is 0).
-	Filled      fixed.Qty
-	Best, Worst fixed.Price
+func (b *Book) side(side venue.Side) *side {
+	if side == venue.Buy {
+		return &b.bids
+	}
+	return &b.asks
 }
 
-// Take walks the side that a taker of the given side would hit: asks for venue.Buy.
-func (b *Book) Take(taker venue.Side, qty fixed.Qty) Walk { panic("books: not built yet") }
+// Hash is a state hash over the levels of both sides as the book has them, equal for equal books.
+func (b *Book) Hash() uint64 {
+	h := uint64(14695981039346656037)
+	for _, s := range [2]*side{&b.bids, &b.asks} {
+		for c := s.start(); c.Next(); {
+			h = mix(mix(h, uint64(c.Price)), uint64(c.Qty))
+		}
+		h = mix(h, uint64(s.n))
+	}
+	return h
+}
 
-// QtyAt is the quantity resting at exactly that price of the side.
-func (b *Book) QtyAt(side venue.Side, p fixed.Price) fixed.Qty { panic("books: not built yet") }
+// mix folds a word into a hash (the finishing step of SplitMix64).
+func mix(h, v uint64) uint64 {
+	h = (h ^ v) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
 
-// Depth is the number of levels of a side.
-func (b *Book) Depth(side venue.Side) int { panic("books: not built yet") }
+// Invalidate makes the book Stale (a Gap event, age, halted). Reasons that mean lost messages count as a gap.
+func (b *Book) Invalidate(why venue.Reason) Outcome {
+	switch why {
+	case venue.SequenceGap, venue.RingFull, venue.ConnectionLost:
+		b.c.Gaps++
+	}
+	return b.stale(why)
+}
 
-func (b *Book) Counters() Counters { panic("books: not built yet") }
+// Alive notes proof of life of the feed at recv.
+func (b *Book) Alive(recv venue.Nanos) { b.alive(recv) }
 
-// Hash is a state hash over both sides, equal for equal books.
-func (b *Book) Hash() uint64 { panic("books: not built yet") }
+func (b *Book) alive(recv venue.Nanos) {
+	if recv > b.recv {
+		b.recv, b.dirty = recv, true
+	}
+}
 
-// Publish makes the current top visible to View; the engine calls it once per drain.
-func (b *Book) Publish() { panic("books: not built yet") }
+// Retick moves the book to another tick, keeping its levels. Where one does not fit, the book is emptied and Stale with
+// OffTick. Not for the hot path: it allocates.
+func (b *Book) Retick(tick fixed.Price) Outcome {
+	g := newGrid(tick)
+	if g.tick == b.grid.tick {
+		return 0
+	}
+	fits := true
+	bids, asks := newSide(len(b.bids.qty), 1, g.tick), newSide(len(b.asks.qty), -1, g.tick)
+	for c := b.bids.start(); c.Next() && fits; {
+		fits = bids.move(&g, c.Level)
+	}
+	for c := b.asks.start(); c.Next() && fits; {
+		fits = asks.move(&g, c.Level)
+	}
+	if !fits {
+		bids.clear()
+		asks.clear()
+	}
+	b.grid, b.bids, b.asks = g, bids, asks
+	o := b.refresh()
+	if !fits {
+		o |= b.stale(venue.OffTick)
+	}
+	return o
+}
 
-// View is a consistent copy of the published top. Any thread, lock-free.
-func (b *Book) View() View { panic("books: not built yet") }
-
-// View is the top of a book for readers outside the engine.
-type View struct {
-	Bid, Ask venue.Level
-	Seq      uint64
-	Recv     venue.Nanos
-	State    State
-	Why      venue.Reason
+func (s *side) move(g *grid, l venue.Level) bool {
+	k, ok := g.index(l.Price)
+	if ok {
+		s.set(k*s.sign, int64(l.Qty))
+	}
+	return ok
 }
