@@ -55,12 +55,13 @@ type Runner struct {
 	runs  []run
 	live  int
 	naked []Naked
+	ended []uint64
 	stats Counters
 }
 
 // New makes a Runner for so many plans at once.
 func New(plans int) *Runner {
-	return &Runner{runs: make([]run, plans), naked: make([]Naked, 0, plans*desk.MaxLegs)}
+	return &Runner{runs: make([]run, plans), naked: make([]Naked, 0, plans*desk.MaxLegs), ended: make([]uint64, 0, plans)}
 }
 
 // Room reports whether another plan may start.
@@ -131,19 +132,19 @@ func (r *Runner) find(plan uint64) *run {
 	return nil
 }
 
-// Step looks at every plan and says what its playbook wants now. It returns the exposures given up on in this drain,
-// valid until the next Step.
-func (r *Runner) Step(d *desk.Desk, out *desk.Out) []Naked {
-	r.naked = r.naked[:0]
+// Step looks at every plan and says what its playbook wants now. It returns the exposures given up on and the plans ended
+// in this drain, valid until the next Step.
+func (r *Runner) Step(d *desk.Desk, out *desk.Out) (naked []Naked, ended []uint64) {
+	r.naked, r.ended = r.naked[:0], r.ended[:0]
 	if r.live == 0 {
-		return nil
+		return nil, nil
 	}
 	for i := range r.runs {
 		if x := &r.runs[i]; x.active {
 			r.advance(x, d, out)
 		}
 	}
-	return r.naked
+	return r.naked, r.ended
 }
 
 // advance moves one plan as far as it can go in this drain.
@@ -213,6 +214,7 @@ func (x *run) unknown(d *desk.Desk) bool {
 func (r *Runner) end(x *run) {
 	x.active = false
 	r.live--
+	r.ended = append(r.ended, x.plan.ID)
 }
 
 // give closes a plan and lists what it leaves uneven.

@@ -81,12 +81,18 @@ func sent(o *desk.Order, r *venue.Report) {
 	}
 }
 
-// filled books a fill. The cumulative figure, where the venue states one, wins over the increment: it cannot count twice.
-func filled(o *desk.Order, r *venue.Report) fixed.Qty {
-	add := r.Fill
+// Increment is what a Fill adds to its order: the report's own increment, or where the venue states totals only, the
+// total less what is known. Not positive for a fill that is known already.
+func Increment(o *desk.Order, r *venue.Report) fixed.Qty {
 	if r.Flags&venue.CumulativeOnly != 0 {
-		add = r.Cum - o.Filled
+		return r.Cum - o.Filled
 	}
+	return r.Fill
+}
+
+// filled books a fill.
+func filled(o *desk.Order, r *venue.Report) fixed.Qty {
+	add := Increment(o, r)
 	if add <= 0 {
 		return 0
 	}

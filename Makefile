@@ -1,0 +1,48 @@
+# The commands of oneprice. `make` shows them.
+GO       ?= go
+DATA     ?= ../shared/data
+BIN      := bin/oneprice
+TRIO     := $(DATA)/binance/spot-btcusdt.jsonl.gz $(DATA)/binance/usdm-btcusdt.jsonl.gz $(DATA)/binance/cm-btcusd_perp.jsonl.gz
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+.PHONY: help build fmt check test long race fuzz backtest
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/oneprice
+	$(GO) build -trimpath -o $(BIN) ./cmd/oneprice
+
+fmt: ## format every file
+	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+
+check: ## format, vet, lint and house rules; changes nothing
+	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); [ -z "$$out" ] || { echo "not formatted, run make fmt:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -count=1 ./bench/rules
+
+test: check ## what CI runs: check and every test, in minutes
+	$(GO) test ./...
+
+long: ## the slow tests: more seeds, whole recordings, more kills
+	ONEPRICE_LONG=1 $(GO) test -count=1 -timeout 60m ./...
+
+race: ## every test under the race detector
+	$(GO) test -race -timeout 30m ./...
+
+fuzz: ## every fuzz target for FUZZTIME (default 30s) each
+	@set -e; for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; \
+	  done; done
+
+backtest: build ## the main job: recorded markets through the whole engine (a generated recording where DATA is absent)
+	@mkdir -p out
+	@if [ -r "$(DATA)/binance/spot-btcusdt.jsonl.gz" ]; then \
+	  $(BIN) backtest --config backtest-zero-fee --out out/backtest $(TRIO); \
+	else \
+	  echo "no recordings at $(DATA): using a generated one"; \
+	  $(BIN) backtest --config backtest-zero-fee --out out/backtest --synthetic 7; \
+	fi

@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"oneprice/books"
+	"oneprice/books/desk"
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+	"oneprice/engine/orders"
+)
+
+// events applies whole messages to the books.
+func (e *Engine) events(ev []venue.Event) {
+	e.counts.Events += uint64(len(ev))
+	for i := 0; i < len(ev); {
+		x := &ev[i]
+		n := 1
+		switch x.Kind {
+		case venue.Head:
+			n += x.Count()
+			e.trust(x.Inst, e.d.Books[x.Inst].Apply(ev[i:i+n]))
+		case venue.Touch:
+			e.trust(x.Inst, e.d.Books[x.Inst].ApplyTouch(x))
+		case venue.Trade:
+			e.d.Books[x.Inst].Alive(x.Seen())
+		case venue.Gap:
+			e.each(x, func(b *books.Book) books.Outcome { return b.Invalidate(venue.Reason(x.W[0])) })
+		case venue.Alive:
+			e.each(x, func(b *books.Book) books.Outcome { b.Alive(x.Seen()); return 0 })
+		default:
+			e.control(x)
+		}
+		i += n
+	}
+	e.fx()
+}
+
+// each applies f to the book that x names, or to every book of its venue.
+func (e *Engine) each(x *venue.Event, f func(*books.Book) books.Outcome) {
+	if x.Inst != 0 {
+		e.trust(x.Inst, f(e.d.Books[x.Inst]))
+		return
+	}
+	for _, in := range e.d.Instruments[1:] {
+		if in.Venue == x.Venue {
+			e.trust(in.Inst, f(e.d.Books[in.Inst]))
+		}
+	}
+}
+
+// control applies everything that is not market data.
+func (e *Engine) control(x *venue.Event) {
+	switch x.Kind {
+	case venue.StatusChange:
+		e.d.Instruments[x.Inst].Status = venue.Status(x.W[0])
+		e.touch(x.Inst)
+	case venue.TickChange:
+		in := e.d.Instruments[x.Inst]
+		in.Tick, in.Lot, in.MinQty, in.MinNotional = fixed.Price(x.W[0]), fixed.Qty(x.W[1]), fixed.Qty(x.W[2]), fixed.Cash(x.W[3])
+		e.trust(x.Inst, e.d.Books[x.Inst].Retick(in.Tick))
+	case venue.FX:
+		e.d.FX[x.W[0]] = desk.FXRate{Bid: fixed.Rate(x.W[2]), Ask: fixed.Rate(x.W[3]), At: venue.Nanos(x.W[4])}
+	case venue.Room:
+		e.gate.Room(x.N, x.W[0] != 0)
+	case venue.Operator:
+		k := venue.OpKind(x.N)
+		e.gate.OnOperator(k, x.Venue, e.d.Now)
+		e.record().SetOperator(k, x.Venue, uint16(x.Seq), venue.OK)
+		if k == venue.OpKill {
+			e.cancelAll(x.Venue)
+		}
+	}
+}
+
+// fx takes exchange rates from the books that changed and are Live.
+func (e *Engine) fx() {
+	for _, s := range e.cfg.FX {
+		if !e.changed[s.Inst] {
+			continue
+		}
+		b := e.d.Books[s.Inst]
+		if b.State() != books.Live {
+			continue
+		}
+		bid, ask := b.Best(venue.Buy), b.Best(venue.Sell)
+		if bid.Qty == 0 || ask.Qty == 0 {
+			continue
+		}
+		scale := b.Instrument().PriceScale
+		lo, ok1 := fixed.Rescale(int64(bid.Price), scale, fixed.RateScale, fixed.Down)
+		hi, ok2 := fixed.Rescale(int64(ask.Price), scale, fixed.RateScale, fixed.Up)
+		if ok1 && ok2 {
+			e.d.FX[s.Ccy] = desk.FXRate{Bid: fixed.Rate(lo), Ask: fixed.Rate(hi), At: b.Recv()}
+		}
+	}
+}
+
+// report books one record of the private side: ledger before orders, since the ledger knows what has been booked before.
+func (e *Engine) report(r *venue.Report) {
+	e.counts.Reports++
+	rec := e.record()
+	rec.SetReport(r)
+	o := e.orders.Lookup(r)
+	if o == nil {
+		e.orders.Apply(r, e.d.Now) // counted as an orphan
+		rec.Reason = venue.UnknownTarget
+		e.gate.OnReport(r, nil, e.d)
+		return
+	}
+	rec.SetOf(o)
+	if r.Kind == venue.Fill {
+		if why := e.book(r, o); why != venue.OK {
+			rec.Reason = why
+			return
+		}
+	}
+	e.orders.Apply(r, e.d.Now)
+	e.gate.OnReport(r, o, e.d)
+	e.gate.Refresh(o.Inst, e.d)
+	e.touch(o.Inst)
+}
+
+// book moves a fill into the ledger and its plan. It answers Duplicate, with nothing booked, for a fill seen before.
+func (e *Engine) book(r *venue.Report, o *desk.Order) venue.Reason {
+	f := *r
+	f.Fill = orders.Increment(o, r) // a cumulative report has no increment of its own
+	if f.Fill <= 0 {
+		return venue.Duplicate
+	}
+	switch why := e.ledger.Fill(&f, o.Side); why {
+	case venue.OK:
+	case venue.Duplicate:
+		e.counts.Duplicates++
+		return why
+	default:
+		// A fill that the ledger cannot hold leaves positions untrue: no new risk may be taken on them.
+		e.gate.OnOperator(venue.OpReduceOnly, 0, e.d.Now)
+		e.record().SetOperator(venue.OpReduceOnly, 0, 0, why)
+	}
+	if o.Plan != 0 {
+		e.legs.Fill(o, f.Fill)
+	}
+	return venue.OK
+}
+
+// time does what the passing of time asks for.
+func (e *Engine) time() {
+	now := e.d.Now
+	if now >= e.nextMark {
+		e.nextMark = now + e.cfg.MarkEvery
+		e.gate.Mark(e.d)
+		e.gate.OnWorth(e.ledger.Worth(), now)
+	}
+	if now < e.nextLook {
+		return
+	}
+	e.nextLook = now + e.cfg.SweepEvery
+	for _, in := range e.d.Instruments[1:] {
+		e.age(in.Inst, now)
+		for _, s := range e.d.Live[in.Inst] {
+			o := &e.d.Orders[s]
+			if o.AckAt == 0 && now-o.SentAt > e.cfg.AnswerWithin && e.orders.TimeOut(o) {
+				e.gate.OnTimeout(o.Venue, now)
+				e.gate.Refresh(in.Inst, e.d)
+			}
+		}
+	}
+}
+
+// age records when a Live book falls silent and when it speaks again.
+func (e *Engine) age(i venue.Inst, now venue.Nanos) {
+	b := e.d.Books[i]
+	silent := b.State() == books.Live && e.cfg.MaxAge[i] > 0 && now-b.Recv() > e.cfg.MaxAge[i]
+	if silent == e.silent[i] {
+		return
+	}
+	e.silent[i] = silent
+	e.touch(i)
+	if b.State() != books.Live {
+		return // the change of state is on record
+	}
+	state, why := books.Live, venue.OK
+	if silent {
+		state, why = books.Stale, venue.TooOld
+	}
+	e.record().SetBook(b.Instrument().Venue, i, state, why, b.Seq())
+}

@@ -1,0 +1,213 @@
+// Package engine decides: Step is the pure machine that applies market data and reports, lets strategies look once, asks
+// risk, and says what to record and send. Loop is the thread around it.
+//
+// Ownership: one goroutine owns an Engine, its Desk, books, orders, ledger, gate and strategies as plain memory.
+//
+// Order within a Step: reports, events, time, plans, strategies. Every order's record is in Out before its command.
+//
+// Decisions
+//   - 2026-11-25: a silent book keeps its state: the sequence of the next frame proves or breaks it. Silence is an age
+//     that the gate, the strategies and the trust record look at; it needs no snapshot to heal.
+//   - 2026-11-25: exchange rates that come from a followed book are taken from that book inside Step, not sent as events:
+//     the book's own events are on the tape already, so a replay sees the same rate at the same instant.
+//   - 2026-11-25: Step returns slices of its own; nothing is called back, so that the same Step serves live trading,
+//     backtest and replay.
+package engine
+
+import (
+	"oneprice/books"
+	"oneprice/books/desk"
+	"oneprice/books/venue"
+	"oneprice/engine/audit"
+	"oneprice/engine/legs"
+	"oneprice/engine/orders"
+	"oneprice/risk"
+	"oneprice/risk/ledger"
+)
+
+// Config is what an Engine is made of. The Desk, Ledger and Gate belong to the engine once given.
+type Config struct {
+	Desk       *desk.Desk
+	Ledger     *ledger.Ledger
+	Gate       *risk.Gate
+	Strategies []desk.Strategy
+	// Epoch distinguishes the client ids of this run.
+	Epoch uint64
+	// Fingerprint of the config, carried by every command and by the session's first record.
+	Fingerprint uint64
+	// Plans bounds the plans at work, Intents what strategies may say in one drain.
+	Plans, Intents int
+	// AnswerWithin is how long an order may stay unanswered before it is Unknown.
+	AnswerWithin venue.Nanos
+	// MarkEvery is how often exposures are marked to the books, SweepEvery how often ages and timeouts are looked at.
+	MarkEvery, SweepEvery venue.Nanos
+	// MaxAge is how long a book may be silent before the trust record says so, by instrument.
+	MaxAge []venue.Nanos
+	// FX lists the books that give exchange rates to the reporting currency.
+	FX []RateSource
+}
+
+// RateSource is a followed book whose mid market prices its base in the reporting currency: its quote must be that.
+type RateSource struct {
+	Inst venue.Inst
+	Ccy  venue.Ccy
+}
+
+// Engine is the machine. Make it with New.
+type Engine struct {
+	cfg    Config
+	d      *desk.Desk
+	orders *orders.Table
+	legs   *legs.Runner
+	ledger *ledger.Ledger
+	gate   *risk.Gate
+	said   *desk.Out
+	out    *Out
+
+	changed  []bool // by instrument, within a drain
+	silent   []bool // by instrument: the trust record says too_old
+	rates    []uint8
+	approved [desk.MaxLegs]risk.Approved
+	seq      uint64
+	plans    uint64
+	nextMark venue.Nanos
+	nextLook venue.Nanos
+	started  bool
+	counts   Counters
+}
+
+// Counters are exact tallies since New.
+type Counters struct {
+	Steps, Events, Intents, Approved, Orders, Reports, Plans, PlansApproved, Duplicates uint64
+	// Refused is by reason.
+	Refused [venue.Reasons]uint64
+}
+
+// New makes an engine.
+func New(cfg Config) *Engine {
+	n := len(cfg.Desk.Instruments)
+	return &Engine{
+		cfg: cfg, d: cfg.Desk, ledger: cfg.Ledger, gate: cfg.Gate,
+		orders:  orders.New(cfg.Desk, cfg.Epoch, 1<<40-1),
+		legs:    legs.New(cfg.Plans),
+		said:    desk.NewOut(cfg.Intents, cfg.Plans),
+		changed: make([]bool, n), silent: make([]bool, n),
+	}
+}
+
+// Desk, Orders, Legs and Counters are for readers between Steps.
+func (e *Engine) Desk() *desk.Desk      { return e.d }
+func (e *Engine) Orders() *orders.Table { return e.orders }
+func (e *Engine) Legs() *legs.Runner    { return e.legs }
+func (e *Engine) Counters() *Counters   { return &e.counts }
+
+// Step applies one batch and leaves in out what is to be recorded, sent and asked for. Pure: the same batches give the
+// same outs. out is overwritten; its slices grow to what the busiest drain needed and are kept.
+func (e *Engine) Step(b *Batch, out *Out) {
+	out.Records, out.Commands, out.Resync = out.Records[:0], out.Commands[:0], out.Resync[:0]
+	e.out = out
+	e.d.Now = b.Now
+	e.d.Reports = b.Reports
+	e.counts.Steps++
+	if !e.started {
+		e.started = true
+		e.record().SetStart(e.cfg.Fingerprint)
+	}
+	for i := range b.Reports {
+		e.report(&b.Reports[i])
+	}
+	e.events(b.Events)
+	e.time()
+	e.said.Reset()
+	e.playbooks()
+	e.send(e.said.Intents())
+	for i, s := range e.cfg.Strategies {
+		e.said.Reset()
+		s.Decide(e.d, e.said)
+		e.own(uint16(i + 1))
+		e.start(e.said.Plans())
+		e.send(e.said.Intents())
+	}
+	for _, i := range e.d.Changed {
+		e.changed[i] = false
+		e.d.Books[i].Publish()
+	}
+	e.d.Changed = e.d.Changed[:0]
+	e.out = nil
+}
+
+// Finish writes the session's last record into out.
+func (e *Engine) Finish(out *Out) {
+	out.Records, out.Commands, out.Resync = out.Records[:0], out.Commands[:0], out.Resync[:0]
+	e.out = out
+	e.record().SetEnd()
+	e.out = nil
+}
+
+// playbooks lets the plans at work say what they want, and lists what they gave up on.
+func (e *Engine) playbooks() {
+	naked, ended := e.legs.Step(e.d, e.said)
+	for _, n := range naked {
+		e.record().SetNaked(n.Plan, e.d.Instrument(n.Inst).Venue, n.Inst, n.Qty)
+	}
+	for _, plan := range ended {
+		e.gate.EndPlan(plan, e.d)
+	}
+}
+
+// own marks what a strategy said as its own.
+func (e *Engine) own(strategy uint16) {
+	in := e.said.Intents()
+	for i := range in {
+		in[i].Strategy = strategy
+	}
+	ps := e.said.Plans()
+	for i := range ps {
+		p := &ps[i]
+		e.plans++
+		p.ID, p.Strategy = e.plans, strategy
+		for l := range p.N {
+			leg := &p.Legs[l]
+			leg.Strategy, leg.Plan, leg.Leg = strategy, p.ID, l
+		}
+	}
+}
+
+// record appends a stamped empty record to the drain's.
+func (e *Engine) record() *audit.Record {
+	n := len(e.out.Records)
+	if n == cap(e.out.Records) {
+		e.out.Records = append(e.out.Records, audit.Record{})
+	}
+	e.out.Records = e.out.Records[:n+1]
+	r := &e.out.Records[n]
+	e.seq++
+	r.Reset(e.seq, e.d.Now)
+	return r
+}
+
+// touch notes that an instrument changed in this drain.
+func (e *Engine) touch(i venue.Inst) {
+	if !e.changed[i] {
+		e.changed[i] = true
+		e.d.Changed = append(e.d.Changed, i)
+	}
+}
+
+// trust records a change of a book's state and asks for a snapshot where the book wants one.
+func (e *Engine) trust(i venue.Inst, o books.Outcome) {
+	if o == 0 {
+		return
+	}
+	b := e.d.Books[i]
+	if o&books.StateChanged != 0 {
+		e.record().SetBook(b.Instrument().Venue, i, b.State(), b.Why(), b.Seq())
+		if b.State() == books.Stale && b.Why() == venue.ChecksumMismatch {
+			e.gate.OnFault(b.Instrument().Venue, b.Why(), e.d.Now)
+		}
+	}
+	if o&books.WantSnapshot != 0 {
+		e.out.Resync = append(e.out.Resync, i)
+	}
+	e.touch(i)
+}
