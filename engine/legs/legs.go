@@ -222,7 +222,11 @@ func (r *Runner) give(x *run, d *desk.Desk) {
 	least := x.least()
 	for i := range x.plan.N {
 		leg := &x.plan.Legs[i]
-		if q := x.legs[i].filled - part(leg.Qty, least); q > lotOf(d, leg) {
+		q := x.legs[i].filled - part(leg.Qty, least)
+		if x.plan.Shape == desk.HedgeOnFill {
+			q = x.legs[i].filled - leg.Qty // what it should have covered stands open the other way
+		}
+		if lot := lotOf(d, leg); q >= lot || q <= -lot {
 			r.naked = append(r.naked, Naked{x.plan.ID, leg.Inst, fixed.Qty(int64(q) * leg.Side.Sign())})
 			r.stats.Naked++
 		}
