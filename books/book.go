@@ -201,7 +201,8 @@ func (b *Book) Invalidate(why venue.Reason) Outcome {
 	case venue.SequenceGap, venue.RingFull, venue.ConnectionLost:
 		b.c.Gaps++
 	}
-	return b.stale(why)
+	before := b.state
+	return b.stale(why) | b.since(before)
 }
 
 // Alive notes proof of life of the feed at recv.
@@ -233,11 +234,11 @@ func (b *Book) Retick(tick fixed.Price) Outcome {
 		asks.clear()
 	}
 	b.grid, b.bids, b.asks = g, bids, asks
-	o := b.refresh()
+	before, o := b.state, b.refresh()
 	if !fits {
 		o |= b.stale(venue.OffTick)
 	}
-	return o
+	return o | b.since(before)
 }
 
 func (s *side) move(g *grid, l venue.Level) bool {

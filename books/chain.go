@@ -8,6 +8,11 @@ import (
 // Apply applies one frame: a Head followed by its Count Levels records. Nothing of a frame that breaks a rule of form
 // (shape, price, tick, quantity) is applied; the book is then Stale.
 func (b *Book) Apply(frame []venue.Event) Outcome {
+	before := b.state
+	return b.apply(frame) | b.since(before)
+}
+
+func (b *Book) apply(frame []venue.Event) Outcome {
 	b.c.Frames++
 	if len(frame) == 0 || frame[0].Kind != venue.Head {
 		return b.stale(venue.Malformed)
@@ -210,19 +215,18 @@ func (b *Book) snapshot(frame []venue.Event) Outcome {
 		b.c.Gaps++
 		return b.stale(venue.SequenceGap)
 	}
-	var o Outcome
 	if part == 0 {
 		b.bids.clear()
 		b.asks.clear()
 		b.taking = h.Seq
-		o = b.enter(Syncing, venue.NoSnapshot)
+		b.enter(Syncing, venue.NoSnapshot)
 	}
 	b.write(frame[1:])
 	b.part = part + 1
 	if h.Flags&venue.Part == 0 {
-		return o | b.complete(h)
+		return b.complete(h)
 	}
-	return o | b.refresh() | Changed
+	return b.refresh() | Changed
 }
 
 // complete ends a snapshot: the deltas that waited are replayed, and the book is Live when they join.
@@ -251,7 +255,8 @@ func (b *Book) complete(h *venue.Event) Outcome {
 		b.c.Resyncs++
 	}
 	b.lived = true
-	return o | b.enter(Live, venue.OK) | b.meet()
+	b.enter(Live, venue.OK)
+	return o | b.meet()
 }
 
 // replay applies the waiting deltas to a whole snapshot. It stops at the first that breaks a rule and keeps that one and
@@ -290,18 +295,18 @@ loop:
 // stale ends trust: the book stays as it is until a snapshot joins.
 func (b *Book) stale(why venue.Reason) Outcome {
 	b.part = 0
-	if b.state == Stale {
-		return WantSnapshot
+	if b.state != Stale {
+		b.enter(Stale, why)
 	}
-	return b.enter(Stale, why) | WantSnapshot
+	return WantSnapshot
 }
 
-func (b *Book) enter(s State, why venue.Reason) Outcome {
-	b.dirty = true
-	b.why = why
-	if b.state == s {
+func (b *Book) enter(s State, why venue.Reason) { b.state, b.why, b.dirty = s, why, true }
+
+// since reports a State other than before.
+func (b *Book) since(before State) Outcome {
+	if b.state == before {
 		return 0
 	}
-	b.state = s
 	return StateChanged
 }

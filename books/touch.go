@@ -46,6 +46,11 @@ func (q *touches) drop() { q.head, q.n = q.head+1, q.n-1 }
 // that is ahead when the book arrives there, each at most once; until then the worse of both is what Best and Levels say.
 // A touch that is behind, or has no id, is only a sign of life.
 func (b *Book) ApplyTouch(e *venue.Event) Outcome {
+	before := b.state
+	return b.applyTouch(e) | b.since(before)
+}
+
+func (b *Book) applyTouch(e *venue.Event) Outcome {
 	b.alive(e.Seen())
 	t := touch{e.Seq, venue.Level{Price: fixed.Price(e.W[0]), Qty: fixed.Qty(e.W[1])}, venue.Level{Price: fixed.Price(e.W[2]), Qty: fixed.Qty(e.W[3])}}
 	if why := b.checkTouch(&t); why != venue.OK {
