@@ -10,7 +10,7 @@ import (
 func TestBook_agreesWithTwinUnderRandomFaults(t *testing.T) {
 	seen := [4]int{}
 	for kind := range 256 {
-		steer := make([]byte, 6000)
+		steer := make([]byte, 4000)
 		rng := rand.NewChaCha8([32]byte{byte(kind), 1})
 		_, err := rng.Read(steer)
 		require.NoError(t, err)

@@ -27,7 +27,8 @@ type rig struct {
 	wire  [][]venue.Event
 	late  []venue.Event // touches on their way
 	last  []venue.Event
-	seen  [4]int // deliveries by State after them
+	seen  [4]int // steps by the State after them
+	steps int
 }
 
 // toy is a stand-in for a venue's checksum.
@@ -73,6 +74,7 @@ func (r *rig) run() {
 	for len(r.steer) > 0 {
 		r.clock += venue.Nanos(r.byte()) * venue.Millisecond
 		r.step()
+		r.steps++
 		r.seen[r.b.State()]++
 		agree(r.t, r.b, r.w)
 		r.probe()
@@ -81,6 +83,11 @@ func (r *rig) run() {
 
 func (r *rig) step() {
 	switch op := r.byte(); {
+	case op < 40 && r.b.State() != Live:
+		r.capture()
+		for len(r.wire) > 0 {
+			r.deliver(0)
+		}
 	case op < 90:
 		r.move()
 	case op < 170:
@@ -321,11 +328,11 @@ func (r *rig) jump() {
 
 // probe asks for one price and one walk.
 func (r *rig) probe() {
-	p := fixed.Price(r.mid-10+int64(r.clock%20)) * r.in.Tick
+	p := fixed.Price(r.mid-10+int64(r.steps%20)) * r.in.Tick
 	require.Equal(r.t, r.w.bids[p], r.b.QtyAt(venue.Buy, p))
 	require.Equal(r.t, r.w.asks[p], r.b.QtyAt(venue.Sell, p))
 	for _, side := range []venue.Side{venue.Buy, venue.Sell} {
-		want, left := Walk{}, fixed.Qty(r.clock%200)
+		want, left := Walk{}, fixed.Qty(r.steps%200)
 		for _, l := range r.w.believed(side.Other()) {
 			if left == 0 {
 				break
@@ -336,6 +343,6 @@ func (r *rig) probe() {
 			q := min(left, l.Qty)
 			want.Worst, want.Filled, left = l.Price, want.Filled+q, left-q
 		}
-		require.Equal(r.t, want, r.b.Take(side, fixed.Qty(r.clock%200)))
+		require.Equal(r.t, want, r.b.Take(side, fixed.Qty(r.steps%200)))
 	}
 }
