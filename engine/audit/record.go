@@ -84,8 +84,9 @@ type Record struct {
 	Flags    uint8
 	Strategy uint16
 	Operator uint16
-	Slot     uint32
-	// Value, Limit and Headroom are the verdict's figures, in the unit that the Reason implies.
+	// Slot is the order's slot, or one above the refused leg of a plan.
+	Slot uint32
+	// Value, Limit and Headroom are the verdict's figures, in the unit of the Rule's limit.
 	Value, Limit, Headroom int64
 
 	Client, Target uint64
@@ -150,10 +151,13 @@ func (r *Record) SetPlan(p *desk.Plan) {
 	r.Inst = p.Legs[0].Inst
 }
 
-// SetVerdict adds the gate's answer to a Decision or Planned, or to an Order that a gate refused to carry out.
+// SetVerdict adds the gate's answer to a Decision or Planned; the figures and the rule are those of risk.Verdict.
 func (r *Record) SetVerdict(why venue.Reason, rule uint8, value, limit, headroom int64) {
 	r.Reason, r.Rule, r.Value, r.Limit, r.Headroom = why, rule, value, limit, headroom
 }
+
+// SetRefusedLeg adds to a refused Planned which of its legs the gate refused, where it was one leg.
+func (r *Record) SetRefusedLeg(leg uint8) { r.Slot = uint32(leg) + 1 }
 
 // SetOrder makes r an Order: the command about to be submitted.
 func (r *Record) SetOrder(c *venue.Command) {

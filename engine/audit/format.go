@@ -1,0 +1,336 @@
+package audit
+
+import (
+	"strconv"
+
+	"oneprice/books"
+	"oneprice/books/desk"
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+)
+
+var (
+	opWords      = words(venue.CancelAll, venue.Op.String)
+	typeWords    = words(venue.StopLimit, venue.OrderType.String)
+	tifWords     = words(venue.FOK, venue.TIF.String)
+	sideWords    = words(venue.Sell, venue.Side.String)
+	roleWords    = words(venue.RoleStop, venue.Role.String)
+	reportWords  = words(venue.PositionIs, venue.ReportKind.String)
+	sentWords    = words(venue.Maybe, venue.Sent.String)
+	shapeWords   = words(desk.HedgeOnFill, desk.Shape.String)
+	policyWords  = words(desk.InTurn, desk.Policy.String)
+	failWords    = words(desk.Hold, desk.Playbook.String)
+	bookWords    = words(books.Stale, books.State.String)
+	breakerWords = words(HalfOpen, BreakerState.String)
+
+	finalityWords = []string{"final", "provisional", "reversed"}
+	operatorWords = []string{"none", "kill", "lift", "arm", "disarm", "reduce_only", "breaker_reset"}
+)
+
+// Formatter turns the records of one session into lines. Not safe for concurrent use.
+type Formatter struct {
+	l       line
+	epoch   []byte // `,"epoch":7,"time":`
+	opening []byte
+	// ins holds `,"venue":"…","instrument":"…"` and the scales by instrument; the others hold escaped names.
+	ins                            []insText
+	venues, currencies, strategies []string
+	rules                          []rule
+	reporting                      string
+}
+
+type insText struct {
+	text                 string
+	priceScale, qtyScale uint8
+}
+
+// NewFormatter makes the formatter of a session, for whoever compares records with lines (replay).
+func NewFormatter(epoch uint64, c *Catalogue) (*Formatter, error) {
+	return newFormatter(newSession(epoch, c))
+}
+
+func newFormatter(s *session) (*Formatter, error) {
+	opening, err := s.opening()
+	if err != nil {
+		return nil, err
+	}
+	f := &Formatter{opening: opening, ins: make([]insText, len(s.Instruments)), reporting: quoted(s.Reporting), rules: s.Rules}
+	f.epoch = append(strconv.AppendUint([]byte(`,"epoch":`), s.Epoch, 10), `,"time":`...)
+	for i, x := range s.Instruments {
+		f.ins[i] = insText{`,"venue":"` + quoted(x.Venue) + `","instrument":"` + quoted(x.Name) + `"`, x.PriceScale, x.QtyScale}
+	}
+	for _, t := range []struct {
+		to   *[]string
+		from []string
+	}{{&f.venues, s.Venues}, {&f.currencies, s.Currencies}, {&f.strategies, s.Strategies}} {
+		for _, name := range t.from {
+			*t.to = append(*t.to, quoted(name))
+		}
+	}
+	return f, nil
+}
+
+// Append writes r as a JSON object without its closing brace: the chain, which closes it, is the Writer's.
+func (f *Formatter) Append(dst []byte, r *Record) []byte {
+	l := &f.l
+	l.b = dst
+	l.uint(`{"seq":`, r.Seq)
+	l.b = append(l.b, f.epoch[:len(f.epoch)-len(`,"time":`)]...)
+	l.time(`,"time":`, r.At)
+	l.word(`,"kind":`, r.Kind.String())
+	switch r.Kind {
+	case Start:
+		l.b = append(append(l.b, ','), f.opening...)
+		l.id(`,"config_id":`, r.Config)
+	case Decision:
+		f.verdict(r)
+		f.order(r)
+	case Planned:
+		f.verdict(r)
+		f.plan(r)
+	case Leg, Order:
+		f.order(r)
+	case Reported:
+		f.report(r)
+	case Book:
+		f.where(r)
+		l.word(`,"state":`, wordOf(bookWords, r.Sub))
+		f.reason(r)
+		l.id(`,"book_seq":`, r.BookSeq)
+	case Breaker:
+		f.where(r)
+		l.word(`,"state":`, wordOf(breakerWords, r.Sub))
+		f.reason(r)
+		l.instant(`,"until":`, r.NotAfter)
+	case Operator:
+		f.where(r)
+		l.word(`,"action":`, wordOf(operatorWords, r.Sub))
+		l.id(`,"operator":`, uint64(r.Operator))
+		f.reason(r)
+	case Naked:
+		f.where(r)
+		l.id(`,"plan":`, r.Plan)
+		l.decimal(`,"qty":`, int64(r.Qty), f.scales(r.Inst).qtyScale)
+	}
+	return l.b
+}
+
+// where writes venue and instrument; a record without an instrument names its venue, or none.
+func (f *Formatter) where(r *Record) {
+	if r.Inst != 0 {
+		f.l.b = append(f.l.b, f.scales(r.Inst).text...)
+	} else if r.Venue != 0 {
+		f.name(`,"venue":`, f.venues, int(r.Venue))
+	}
+}
+
+// scales is what lines need of an instrument. One that the table does not know has scale 0, so that its figures are the
+// integers themselves.
+func (f *Formatter) scales(i venue.Inst) insText {
+	if int(i) < len(f.ins) {
+		return f.ins[i]
+	}
+	return insText{text: `,"instrument":"` + strconv.Itoa(int(i)) + `"`}
+}
+
+func (f *Formatter) name(key string, table []string, i int) {
+	if i == 0 {
+		return
+	}
+	if i < len(table) && table[i] != "" {
+		f.l.word(key, table[i])
+		return
+	}
+	f.l.id(key, uint64(i))
+}
+
+// strategy names the strategy; 0 is one too.
+func (f *Formatter) strategy(r *Record) {
+	if int(r.Strategy) < len(f.strategies) {
+		f.l.word(`,"strategy":`, f.strategies[r.Strategy])
+	} else {
+		f.l.uint(`,"strategy":`, uint64(r.Strategy))
+	}
+}
+
+func (f *Formatter) reason(r *Record) {
+	if r.Reason != venue.OK {
+		f.l.word(`,"reason":`, r.Reason.String())
+	}
+}
+
+// verdict writes the gate's answer with its figures in the unit of the rule that spoke.
+func (f *Formatter) verdict(r *Record) {
+	l := &f.l
+	if r.Reason == venue.OK {
+		l.word(`,"verdict":`, "approved")
+	} else {
+		l.word(`,"verdict":`, "refused")
+		l.word(`,"reason":`, r.Reason.String())
+	}
+	by := rule{}
+	if int(r.Rule) < len(f.rules) {
+		by = f.rules[r.Rule]
+	}
+	if r.Rule != 0 {
+		l.word(`,"rule":`, by.Name)
+	}
+	if r.Value|r.Limit|r.Headroom == 0 {
+		return
+	}
+	scale, unit := f.unit(by.Unit, r.Inst)
+	l.decimal(`,"value":`, r.Value, scale)
+	l.decimal(`,"limit":`, r.Limit, scale)
+	l.decimal(`,"headroom":`, r.Headroom, scale)
+	l.word(`,"unit":`, unit)
+}
+
+// unit is the scale of a verdict's figures and what the line calls it.
+func (f *Formatter) unit(u unit, i venue.Inst) (uint8, string) {
+	switch u {
+	case unitPrice:
+		return f.scales(i).priceScale, "price"
+	case unitQty:
+		return f.scales(i).qtyScale, "qty"
+	case unitRate:
+		return fixed.RateScale, "fraction"
+	case unitCash:
+		return fixed.CashScale, f.reporting
+	case unitNanos:
+		return 9, "seconds"
+	case unitSeconds:
+		return 0, "seconds"
+	}
+	return 0, "count"
+}
+
+// order writes what an intent, a leg or a command asks.
+func (f *Formatter) order(r *Record) {
+	l := &f.l
+	in := f.scales(r.Inst)
+	f.strategy(r)
+	f.where(r)
+	l.word(`,"op":`, wordOf(opWords, r.Op))
+	if r.Type != venue.NoType {
+		l.word(`,"type":`, wordOf(typeWords, r.Type))
+	}
+	if r.TIF != venue.NoTIF {
+		l.word(`,"tif":`, wordOf(tifWords, r.TIF))
+	}
+	f.side(r)
+	l.amount(`,"price":`, int64(r.Price), in.priceScale)
+	l.amount(`,"stop":`, int64(r.Stop), in.priceScale)
+	l.amount(`,"qty":`, int64(r.Qty), in.qtyScale)
+	l.amount(`,"edge":`, int64(r.Edge), fixed.RateScale)
+	l.id(`,"client":`, r.Client)
+	l.id(`,"target":`, r.Target)
+	if r.Slot != 0 {
+		l.uint(`,"slot":`, uint64(r.Slot))
+	}
+	f.leg(r)
+	l.id(`,"book_seq":`, r.BookSeq)
+	l.instant(`,"not_after":`, r.NotAfter)
+	l.id(`,"operator":`, uint64(r.Operator))
+	l.id(`,"config_id":`, r.Config)
+	if r.Flags&venue.ReduceOnlyFlag != 0 {
+		l.b = append(l.b, `,"reduce_only":true`...)
+	}
+	if r.Flags&venue.Probe != 0 {
+		l.b = append(l.b, `,"probe":true`...)
+	}
+}
+
+func (f *Formatter) side(r *Record) {
+	if r.Side != venue.NoSide {
+		f.l.word(`,"side":`, wordOf(sideWords, r.Side))
+	}
+	if r.Role != venue.NoRole {
+		f.l.word(`,"role":`, wordOf(roleWords, r.Role))
+	}
+}
+
+func (f *Formatter) leg(r *Record) {
+	if r.Plan != 0 {
+		f.l.id(`,"plan":`, r.Plan)
+		f.l.uint(`,"leg":`, uint64(r.Leg))
+	}
+}
+
+func (f *Formatter) plan(r *Record) {
+	l := &f.l
+	f.strategy(r)
+	l.word(`,"shape":`, wordOf(shapeWords, r.Sub))
+	l.word(`,"policy":`, wordOf(policyWords, r.Policy))
+	l.word(`,"on_fail":`, wordOf(failWords, r.OnFail))
+	l.id(`,"plan":`, r.Plan)
+	l.uint(`,"legs":`, uint64(r.Leg))
+	if r.Slot != 0 {
+		l.uint(`,"refused_leg":`, uint64(r.Slot-1))
+	}
+	l.decimal(`,"edge":`, int64(r.Edge), fixed.RateScale)
+	l.decimal(`,"base":`, int64(r.Qty), f.scales(r.Inst).qtyScale)
+	l.amount(`,"allowance":`, int64(r.Allowance), fixed.RateScale)
+	l.amount(`,"max_loss":`, int64(r.MaxLoss), fixed.CashScale)
+	l.instant(`,"deadline":`, r.NotAfter)
+	l.id(`,"link":`, uint64(r.Link))
+}
+
+// report writes what a venue, or our gateway, said.
+func (f *Formatter) report(r *Record) {
+	l := &f.l
+	in := f.scales(r.Inst)
+	kind := venue.ReportKind(r.Sub)
+	l.word(`,"report":`, wordOf(reportWords, kind))
+	if r.Side != venue.NoSide { // the engine knows the order
+		f.strategy(r)
+	}
+	f.where(r)
+	f.reason(r)
+	if kind == venue.Balance {
+		l.decimal(`,"balance":`, int64(r.Cum), fixed.CashScale)
+		f.name(`,"ccy":`, f.currencies, int(r.FeeCcy))
+	} else if kind == venue.PositionIs {
+		l.decimal(`,"position":`, int64(r.Cum), in.qtyScale)
+	} else {
+		f.side(r)
+		l.amount(`,"price":`, int64(r.Price), in.priceScale)
+		l.amount(`,"qty":`, int64(r.Qty), in.qtyScale)
+		l.amount(`,"fill":`, int64(r.Fill), in.qtyScale)
+		l.amount(`,"cum":`, int64(r.Cum), in.qtyScale)
+		if kind == venue.Fill {
+			l.decimal(`,"fee":`, int64(r.Fee), fixed.CashScale)
+			f.name(`,"fee_ccy":`, f.currencies, int(r.FeeCcy))
+		}
+	}
+	l.id(`,"client":`, r.Client)
+	if r.Slot != 0 {
+		l.uint(`,"slot":`, uint64(r.Slot))
+	}
+	f.leg(r)
+	l.escaped(`,"ref":`, r.RefBytes())
+	if kind == venue.SentReport {
+		l.word(`,"op":`, wordOf(opWords, venue.Op(min(r.ReportSeq, 255)))) // the loop says there what was submitted
+		l.word(`,"sent":`, wordOf(sentWords, r.Flags))
+	} else {
+		l.id(`,"report_seq":`, r.ReportSeq)
+		f.reportFlags(r)
+	}
+	if r.Finality != venue.Final {
+		l.word(`,"finality":`, wordOf(finalityWords, r.Finality))
+	}
+	l.instant(`,"received":`, r.Recv)
+	l.instant(`,"venue_time":`, r.VenueAt)
+}
+
+func (f *Formatter) reportFlags(r *Record) {
+	l := &f.l
+	if r.Flags&venue.Maker != 0 {
+		l.b = append(l.b, `,"maker":true`...)
+	}
+	if r.Flags&venue.CumulativeOnly != 0 {
+		l.b = append(l.b, `,"cumulative_only":true`...)
+	}
+	if r.Flags&venue.Recovered != 0 {
+		l.b = append(l.b, `,"recovered":true`...)
+	}
+}
