@@ -48,12 +48,16 @@ func newDecoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
 // after it shows a gap.
 func (d *decoder) Decode(recv venue.Nanos, msg []byte) ([]venue.Event, venue.Reason) {
 	d.frames.Reset()
-	why := d.scan(recv, msg)
-	if why == venue.NotMyShape {
-		d.frames.Reset()
-		why = d.parse(recv, msg)
+	if d.scan(recv, msg) == venue.OK {
+		return d.frames.End(), venue.OK
 	}
-	if why != venue.OK {
+	return d.cold(recv, msg)
+}
+
+// cold decodes a message through the JSON parser alone.
+func (d *decoder) cold(recv venue.Nanos, msg []byte) ([]venue.Event, venue.Reason) {
+	d.frames.Reset()
+	if why := d.parse(recv, msg); why != venue.OK {
 		return nil, why
 	}
 	return d.frames.End(), venue.OK
@@ -64,7 +68,7 @@ func (d *decoder) Rest(venue.Nanos, string, []byte) ([]venue.Event, venue.Reason
 	return nil, venue.Ignored
 }
 
-// parse is the cold path: any message of the venue, through Doc.
+// parse takes any message of the venue, through Doc.
 func (d *decoder) parse(recv venue.Nanos, msg []byte) venue.Reason {
 	v := d.doc.Parse(msg)
 	if v == nil {

@@ -1,6 +1,7 @@
 package coinbase
 
 import (
+	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/feeds/wire"
 )
@@ -78,12 +79,22 @@ func listings() []wire.Listing {
 	return out
 }
 
-// spot is the listing of a spot product. The greatest size is cut to the lot: the venue states some with sixteen decimals.
+// spot is the listing of a spot product. The greatest size is cut to the lot, since the venue states some with sixteen
+// decimals, and to what a Qty holds at the lot's scale (XLM-USD: 90 million of 117).
 func spot(base, quote, tick, lot, minQty, maxQty, minNotional string) wire.Listing {
 	qty := wire.Decimals([]byte(lot))
 	return wire.Listing{
 		Symbol: base + "-" + quote, Base: base, Quote: quote, Settle: quote, Kind: venue.Spot,
-		Tick: tick, Lot: lot, MinQty: minQty, MaxQty: wire.CutDecimals(maxQty, qty), MinNotional: minNotional, Multiplier: "1",
+		Tick: tick, Lot: lot, MinQty: minQty, MaxQty: greatest(maxQty, qty), MinNotional: minNotional, Multiplier: "1",
 		PriceText: wire.Decimals([]byte(tick)), QtyText: qty, Chain: venue.ChainNone,
 	}
+}
+
+// greatest cuts a size to a number of decimals and to fixed.Limit.
+func greatest(size string, decimals uint8) string {
+	size = wire.CutDecimals(size, decimals)
+	if _, why := fixed.Parse([]byte(size), decimals); why == fixed.Overflow {
+		return string(fixed.Append(nil, fixed.Limit, decimals))
+	}
+	return size
 }

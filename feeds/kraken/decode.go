@@ -50,21 +50,26 @@ func newDecoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
 // unknown, BadLevel for a price that is not positive or a negative quantity.
 func (d *decoder) Decode(recv venue.Nanos, msg []byte) ([]venue.Event, venue.Reason) {
 	d.begin()
-	why := d.scan(recv, msg)
-	if why == venue.NotMyShape {
-		d.takeBack()
-		d.begin()
-		why = d.parse(recv, msg)
+	if d.scan(recv, msg) == venue.OK {
+		return d.frames.End(), venue.OK
 	}
-	switch why {
+	d.takeBack()
+	return d.cold(recv, msg)
+}
+
+// cold decodes a message through the JSON parser alone.
+func (d *decoder) cold(recv venue.Nanos, msg []byte) ([]venue.Event, venue.Reason) {
+	d.begin()
+	switch why := d.parse(recv, msg); why {
 	case venue.OK:
 		return d.frames.End(), venue.OK
 	case venue.Ignored, venue.UnknownSymbol:
 		return nil, why
+	default:
+		d.takeBack()
+		d.lost = why
+		return nil, why
 	}
-	d.takeBack()
-	d.lost = why
-	return nil, why
 }
 
 // Rest implements wire.Decoder. The REST book has no checksum and does not join the stream.
@@ -91,7 +96,7 @@ func (d *decoder) takeBack() {
 	}
 }
 
-// parse is the cold path: any message of the venue, through Doc.
+// parse takes any message of the venue, through Doc.
 func (d *decoder) parse(recv venue.Nanos, msg []byte) venue.Reason {
 	v := d.doc.Parse(msg)
 	if v == nil {
