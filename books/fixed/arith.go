@@ -19,7 +19,7 @@ func MulDiv(a, b, d int64, r Rounding) (v int64, ok bool) {
 		return 0, false
 	}
 	q, rem := bits.Div64(hi, lo, uint64(d))
-	if rem != 0 && bump(q, rem, uint64(d), neg, r) {
+	if rem != 0 && q <= Limit && bump(q, rem, uint64(d), neg, r) { // beyond Limit q++ could wrap to 0
 		q++
 	}
 	if q > Limit {
@@ -66,7 +66,8 @@ func Add[T ~int64](a, b T) (T, bool) {
 	return s, true
 }
 
-// Rescale moves v from one scale to another, rounding as asked. ok is false when the result is beyond Limit.
+// Rescale moves v from one scale to another, both in [0, MaxScale], rounding as asked. ok is false when the result is
+// beyond Limit.
 func Rescale(v int64, from, to uint8, r Rounding) (int64, bool) {
 	if to >= from {
 		return MulDiv(v, pow10[to-from], 1, r)
@@ -80,24 +81,24 @@ func (r Rate) Apply(c Cash, how Rounding) (Cash, bool) {
 	return Cash(v), ok
 }
 
-// RoundTo moves v to a multiple of step (> 0) in the direction asked; HalfEven is not offered and counts as ToZero.
+// RoundTo moves v to a multiple of step, rounding as asked. step must be positive, and v within Limit.
 func RoundTo[T ~int64](v, step T, r Rounding) T {
 	rem := v % step
 	if rem == 0 {
 		return v
 	}
-	v -= rem // toward zero
-	switch {
-	case r == Down && rem < 0, r == FromZero && rem < 0:
-		return v - step
-	case r == Up && rem > 0, r == FromZero && rem > 0:
-		return v + step
+	q, neg := v/step, rem < 0
+	if bump(abs(int64(q)), abs(int64(rem)), uint64(step), neg, r) {
+		if neg {
+			return v - rem - step
+		}
+		return v - rem + step
 	}
-	return v
+	return v - rem
 }
 
-// MulDiv3 returns a × b × c ÷ (d × e), rounded once as asked. ok is false when d or e is not positive, when the result is
-// beyond Limit, or when a × b × c needs more than 192 bits. For edges of the hot path (inverse contracts, odd scales).
+// MulDiv3 returns a × b × c ÷ (d × e) through 192 bits, rounded once as asked. ok is false when d or e is not positive or
+// when the result is beyond Limit in magnitude; the value is then 0. For inverse contracts and odd scales.
 func MulDiv3(a, b, c, d, e int64, r Rounding) (v int64, ok bool) {
 	if d <= 0 || e <= 0 {
 		return 0, false
@@ -120,7 +121,7 @@ func MulDiv3(a, b, c, d, e int64, r Rounding) (v int64, ok bool) {
 		return 0, false
 	}
 	q, rem2 := bits.Div64(q1, q0, uint64(e))
-	if rem1|rem2 != 0 && bump3(q, rem1, rem2, uint64(d), uint64(e), neg, r) {
+	if rem1|rem2 != 0 && q <= Limit && bump3(q, rem1, rem2, uint64(d), uint64(e), neg, r) {
 		q++
 	}
 	if q > Limit {

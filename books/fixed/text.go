@@ -6,7 +6,9 @@ import (
 
 // Parse reads a decimal number (sign, digits, point, digits, exponent) as a count of 10^-scale. Trailing zeros beyond
 // the scale are accepted, any other digit there is OffScale: text is never rounded. It reads the whole of text and
-// allocates nothing. Accepted: "5", "05", "5.", ".5", "-5.10", "5e-7", "5E+2". Not accepted: "", "+5", " 5", "0x5", "5_0".
+// allocates nothing. Accepted: "5", "05", "5.", ".5", "-5.10", "5e-7", "5E+2". Not accepted: "", "+5", " 5", "0x5", "5_0",
+// an exponent of more than three digits. With a Fault the value is 0. A number with more significant digits than 63 bits
+// hold is refused where it becomes too long, whatever follows.
 func Parse(text []byte, scale uint8) (int64, Fault) {
 	i, neg := 0, false
 	if len(text) > 0 && text[0] == '-' {
@@ -74,14 +76,10 @@ func tooLong(point bool, frac int, scale uint8) Fault {
 	return Overflow
 }
 
-// place returns ±mant × 10^shift when that is an integer within Limit.
+// place returns ±mant × 10^shift when that is an integer within Limit. mant ends in a digit other than 0.
 func place(mant uint64, shift int, neg bool) (int64, Fault) {
-	for shift < 0 {
-		if mant%10 != 0 {
-			return 0, OffScale
-		}
-		mant /= 10
-		shift++
+	if shift < 0 {
+		return 0, OffScale
 	}
 	if shift > MaxScale || mant > Limit/uint64(pow10[shift]) {
 		return 0, Overflow
@@ -119,7 +117,10 @@ func exponent(s []byte) (int, bool) {
 	return v, true
 }
 
-// Append writes v at the given scale with exactly that many decimals ("1.50" at scale 2), as venues print them.
+// pairs holds "00" to "99": two digits for one division.
+const pairs = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+
+// Append writes v with exactly scale decimals ("1.50" at scale 2), as venues print them. Any v; scale in [0, MaxScale].
 func Append(dst []byte, v int64, scale uint8) []byte {
 	u := abs(v)
 	if v < 0 {
@@ -127,23 +128,34 @@ func Append(dst []byte, v int64, scale uint8) []byte {
 	}
 	var buf [40]byte
 	i := len(buf)
-	for n := uint8(0); n < scale; n++ {
-		i--
-		buf[i] = byte('0' + u%10)
-		u /= 10
-	}
 	if scale > 0 {
+		whole := u / uint64(pow10[scale])
+		frac := u - whole*uint64(pow10[scale])
+		for n := scale; n > 1; n -= 2 {
+			i -= 2
+			d := frac % 100 * 2
+			frac /= 100
+			buf[i], buf[i+1] = pairs[d], pairs[d+1]
+		}
+		if scale&1 == 1 {
+			i--
+			buf[i] = byte('0' + frac)
+		}
 		i--
 		buf[i] = '.'
+		u = whole
 	}
-	for {
+	for u >= 10 {
+		i -= 2
+		d := u % 100 * 2
+		u /= 100
+		buf[i], buf[i+1] = pairs[d], pairs[d+1]
+	}
+	if u > 0 || i == len(buf) || buf[i] == '.' {
 		i--
-		buf[i] = byte('0' + u%10)
-		u /= 10
-		if u == 0 {
-			return append(dst, buf[i:]...)
-		}
+		buf[i] = byte('0' + u)
 	}
+	return append(dst, buf[i:]...)
 }
 
 // AppendTrim is Append without trailing zeros and without a bare point ("1.5", "2").
@@ -164,8 +176,15 @@ func AppendTrim(dst []byte, v int64, scale uint8) []byte {
 // Decimal returns v at the given scale as an exact decimal. For edges and tests, never the hot path.
 func Decimal[T ~int64](v T, scale uint8) decimal.Decimal { return decimal.New(int64(v), -int32(scale)) }
 
-// FromDecimal returns d as a count of 10^-scale. A digit beyond the scale is OffScale, a value beyond Limit Overflow.
+// FromDecimal returns d as a count of 10^-scale. A digit beyond the scale is OffScale, a value beyond Limit Overflow;
+// exponents of any size are answered at once.
 func FromDecimal(d decimal.Decimal, scale uint8) (int64, Fault) {
+	if d.IsZero() {
+		return 0, OK
+	}
+	if int(d.Exponent())+int(scale) > MaxScale {
+		return 0, Overflow // before Shift and BigInt, which would write out a million zeros
+	}
 	s := d.Shift(int32(scale))
 	if !s.IsInteger() {
 		return 0, OffScale
