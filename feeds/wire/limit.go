@@ -1,0 +1,122 @@
+package wire
+
+import (
+	"context"
+	"sync"
+
+	"oneprice/books/venue"
+)
+
+// Limiter is a sliding allowance of cost per span, shared by everything that spends it. The venue's own count, where it
+// states one, is believed over ours. Safe for concurrent use.
+//
+// It is for edges (connections, REST, control messages); order budgets belong to risk.
+type Limiter struct {
+	mu     sync.Mutex
+	clock  *Clock
+	max    int64
+	span   venue.Nanos
+	spent  []spend // oldest first
+	sum    int64
+	closed venue.Nanos // nothing before this instant: the venue said so
+}
+
+type spend struct {
+	at   venue.Nanos
+	cost int64
+}
+
+// NewLimiter allows max cost per span. max must be positive.
+func NewLimiter(clock *Clock, max int64, span venue.Nanos) *Limiter {
+	return &Limiter{clock: clock, max: max, span: span}
+}
+
+// Try spends cost if the allowance has room now, and otherwise says how long to wait before asking again.
+func (l *Limiter) Try(cost int64) (venue.Nanos, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.clock.Now()
+	if now < l.closed {
+		return l.closed - now, false
+	}
+	l.forget(now)
+	if l.sum+cost <= l.max || l.sum == 0 { // a cost above the whole allowance passes when nothing else is spent
+		l.spent = append(l.spent, spend{now, cost})
+		l.sum += cost
+		return 0, true
+	}
+	free := l.sum + cost - l.max
+	for _, s := range l.spent {
+		if free -= s.cost; free <= 0 {
+			return s.at + l.span - now + 1, false
+		}
+	}
+	return l.span, false
+}
+
+// Wait spends cost as soon as the allowance has room, or returns the error of ctx.
+func (l *Limiter) Wait(ctx context.Context, cost int64) error {
+	for {
+		wait, ok := l.Try(cost)
+		if ok {
+			return nil
+		}
+		if err := l.clock.Sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// Stated takes the venue's own figure of what is spent in the current span. What it counts beyond ours (another process,
+// another weight) is added; it never frees what we know that we spent.
+func (l *Limiter) Stated(used int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.clock.Now()
+	l.forget(now)
+	if used > l.sum {
+		l.spent = append(l.spent, spend{now, used - l.sum})
+		l.sum = used
+	}
+}
+
+// Close lets nothing through for a span: the answer to a 429, a 418 or a Retry-After.
+func (l *Limiter) Close(span venue.Nanos) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = max(l.closed, l.clock.Now()+span)
+}
+
+func (l *Limiter) forget(now venue.Nanos) {
+	n := 0
+	for n < len(l.spent) && l.spent[n].at+l.span <= now {
+		l.sum -= l.spent[n].cost
+		n++
+	}
+	l.spent = l.spent[:copy(l.spent, l.spent[n:])]
+}
+
+// Backoff is a wait that doubles from Min to Max with each failure, less a random part of up to half, so that many
+// clients do not return at once.
+type Backoff struct {
+	Min, Max venue.Nanos
+	tries    uint
+	rnd      uint64
+}
+
+// Next is the wait before the next attempt.
+func (b *Backoff) Next() venue.Nanos {
+	d := b.Max
+	if b.tries < 32 && b.Min<<b.tries < b.Max {
+		d = b.Min << b.tries
+	}
+	b.tries++
+	b.rnd = b.rnd*6364136223846793005 + 1442695040888963407
+	return d - venue.Nanos(b.rnd>>33)%(d/2+1)
+}
+
+// Reset forgets the failures: the connection has proved itself.
+func (b *Backoff) Reset() { b.tries = 0 }
+
+// Seed makes the jitter differ from that of another Backoff.
+func (b *Backoff) Seed(s uint64) { b.rnd = s }

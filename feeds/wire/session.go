@@ -1,0 +1,350 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"oneprice/books/venue"
+)
+
+// SessionConfig describes one websocket connection of a venue. Spans must be set: nothing waits for ever.
+type SessionConfig struct {
+	// Name is for errors: the venue and what the connection is for.
+	Name  string
+	Net   Net
+	Clock *Clock
+	TLS   *tls.Config
+	// Spin makes reads busy-poll on the reading goroutine's own thread instead of parking in the netpoller.
+	Spin bool
+	// URL is asked before each attempt; Header may be nil.
+	URL    func() string
+	Header func() http.Header
+	// Hello is what is sent after connecting, paced by Messages.
+	Hello func() [][]byte
+	// Ping, where not nil, makes the venue's own heartbeat message, sent every PingEvery.
+	Ping      func() []byte
+	PingEvery venue.Nanos
+	// Silence is how long the connection may be without any message or control frame before it counts as dead.
+	Silence venue.Nanos
+	// Dial bounds an attempt to connect, handshake included; Write bounds one write.
+	Dial, Write venue.Nanos
+	// MaxMessage is the largest message believed, in bytes.
+	MaxMessage int64
+	Backoff    Backoff
+	// Proven is how long a connection must have lived for the backoff to start anew.
+	Proven venue.Nanos
+	// Attempts is the venue's budget of connections, Messages that of what we send.
+	Attempts, Messages *Limiter
+	// Decoder makes a fresh decoder for each connection, since sequences begin anew.
+	Decoder func() Decoder
+	Sink    venue.Sink
+	Venue   venue.ID
+	// Insts are the instruments on this connection; each gets a Gap when it is lost.
+	Insts []venue.Inst
+	// Opened, where not nil, is called on the reading goroutine once Hello is sent.
+	Opened func()
+	// Raw, where not nil, sees every message before it is decoded.
+	Raw func(recv venue.Nanos, msg []byte)
+}
+
+// SessionCounters are exact tallies, readable from any thread.
+type SessionCounters struct {
+	Attempts, Connects, Losses, Messages, Bytes, Damaged, Unknown, Dropped, Sent atomic.Uint64
+}
+
+// Session keeps one websocket connection alive and feeds its messages through a decoder into a sink. Run owns the reading
+// goroutine; Send may be called from any.
+type Session struct {
+	cfg   SessionConfig
+	out   chan []byte
+	buf   []byte
+	count SessionCounters
+	drop  bool // an overflow has to be told before anything else of the connection
+	conn  atomic.Pointer[websocket.Conn]
+}
+
+// NewSession makes a session that Run brings to life.
+func NewSession(cfg SessionConfig) *Session {
+	return &Session{cfg: cfg, out: make(chan []byte, 256), buf: make([]byte, 0, 64<<10)}
+}
+
+// Counters are the tallies so far.
+func (s *Session) Counters() *SessionCounters { return &s.count }
+
+// Send queues a control message. It never blocks; false when the queue is full or the session is between connections and
+// has too much queued already.
+func (s *Session) Send(msg []byte) bool {
+	select {
+	case s.out <- msg:
+		return true
+	default:
+		return false
+	}
+}
+
+// Restart ends the current connection; Run opens another. Any goroutine, never blocks.
+func (s *Session) Restart() {
+	if c := s.conn.Load(); c != nil {
+		c.UnderlyingConn().Close() // the reader sees it and reports the loss
+	}
+}
+
+// Run connects, reads and reconnects until ctx ends; it then returns nil. Other errors are of assembly.
+func (s *Session) Run(ctx context.Context) error {
+	c := &s.cfg
+	if c.Net == nil || c.Clock == nil || c.Silence <= 0 || c.Dial <= 0 || c.Write <= 0 || c.MaxMessage <= 0 || c.Backoff.Min <= 0 {
+		return fmt.Errorf("wire: session %s lacks a network, a clock or a limit", c.Name)
+	}
+	for ctx.Err() == nil {
+		opened := c.Clock.Now()
+		err := s.once(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		s.lost()
+		if c.Clock.Now()-opened > c.Proven {
+			c.Backoff.Reset()
+		}
+		var e *Error
+		if errors.As(err, &e) && e.Kind == RateLimited && c.Attempts != nil {
+			c.Attempts.Close(c.Backoff.Max)
+		}
+		if c.Clock.Sleep(ctx, c.Backoff.Next()) != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// once is the life of one connection; it returns what ended it.
+func (s *Session) once(ctx context.Context) error {
+	c := &s.cfg
+	if c.Attempts != nil {
+		if err := c.Attempts.Wait(ctx, 1); err != nil {
+			return err
+		}
+	}
+	s.count.Attempts.Add(1)
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	s.count.Connects.Add(1)
+	s.conn.Store(conn)
+	life, end := context.WithCancel(ctx)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		s.write(life, conn)
+	}()
+	stop := context.AfterFunc(ctx, func() { conn.UnderlyingConn().Close() })
+	err = s.read(conn)
+	stop()
+	end()
+	s.conn.Store(nil)
+	conn.Close()
+	<-written
+	s.count.Losses.Add(1)
+	return err
+}
+
+// dial connects and upgrades.
+func (s *Session) dial(ctx context.Context) (*websocket.Conn, error) {
+	c := &s.cfg
+	d := websocket.Dialer{NetDialContext: c.Net.DialContext, TLSClientConfig: c.TLS, HandshakeTimeout: time.Duration(c.Dial), ReadBufferSize: 64 << 10, WriteBufferSize: 4 << 10}
+	if c.Spin {
+		spin(&d, c.Net, c.TLS)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Dial))
+	defer cancel()
+	var header http.Header
+	if c.Header != nil {
+		header = c.Header()
+	}
+	conn, answer, err := d.DialContext(ctx, c.URL(), header)
+	if err == nil {
+		conn.SetReadLimit(c.MaxMessage)
+		return conn, nil
+	}
+	kind := Transient
+	if answer != nil {
+		switch answer.StatusCode {
+		case http.StatusTooManyRequests, http.StatusTeapot:
+			kind = RateLimited
+		case http.StatusUnauthorized, http.StatusForbidden:
+			kind = Auth
+		}
+	}
+	return nil, &Error{c.Name, "connect", kind, err}
+}
+
+// read is the reading goroutine: stamp, decode, publish.
+func (s *Session) read(conn *websocket.Conn) error {
+	c := &s.cfg
+	alive := func() { conn.SetReadDeadline(c.Clock.Deadline(c.Silence)) }
+	alive()
+	pong := conn.PingHandler()
+	conn.SetPingHandler(func(data string) error { alive(); return pong(data) })
+	conn.SetPongHandler(func(string) error { alive(); return nil })
+	dec := c.Decoder()
+	if c.Opened != nil {
+		c.Opened()
+	}
+	for {
+		_, r, err := conn.NextReader()
+		if err != nil {
+			return &Error{c.Name, "read", Transient, err}
+		}
+		msg, err := s.fill(r)
+		if err != nil {
+			return &Error{c.Name, "read", Transient, err}
+		}
+		recv := c.Clock.Now()
+		alive()
+		s.count.Messages.Add(1)
+		s.count.Bytes.Add(uint64(len(msg)))
+		if c.Raw != nil {
+			c.Raw(recv, msg)
+		}
+		s.decode(dec, recv, msg)
+	}
+}
+
+// fill reads one message into the session's buffer, with Slack behind it.
+func (s *Session) fill(r io.Reader) ([]byte, error) {
+	b := s.buf[:0]
+	for {
+		if cap(b)-len(b) < Slack+512 {
+			b = append(b, make([]byte, cap(b)+Slack+512)...)[:len(b)]
+		}
+		n, err := r.Read(b[len(b) : cap(b)-Slack])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			s.buf = b
+			return b, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// decode turns one message into records and publishes them.
+func (s *Session) decode(dec Decoder, recv venue.Nanos, msg []byte) {
+	ev, why := dec.Decode(recv, msg)
+	switch why {
+	case venue.OK, venue.Ignored, venue.Duplicate:
+	case venue.UnknownSymbol:
+		s.count.Unknown.Add(1)
+	default:
+		s.count.Damaged.Add(1)
+		s.gaps(why, recv) // what it said is lost
+		return
+	}
+	if len(ev) == 0 {
+		return
+	}
+	if s.drop && !s.gaps(venue.RingFull, recv) {
+		s.count.Dropped.Add(1)
+		return
+	}
+	if !Publish(s.cfg.Clock, s.cfg.Sink, ev) {
+		s.drop = true
+		s.count.Dropped.Add(1)
+	}
+}
+
+// lost tells every instrument of the connection that messages are missing.
+func (s *Session) lost() { s.gaps(venue.ConnectionLost, s.cfg.Clock.Now()) }
+
+// gaps publishes one Gap per instrument. When the ring has no room even for them the session remembers to.
+func (s *Session) gaps(why venue.Reason, recv venue.Nanos) bool {
+	if len(s.cfg.Insts) == 0 {
+		return true
+	}
+	ev := make([]venue.Event, len(s.cfg.Insts))
+	for i, in := range s.cfg.Insts {
+		ev[i].SetGap(s.cfg.Venue, in, why, 0, 0, recv)
+		ev[i].Flags = 0
+	}
+	ev[len(ev)-1].Flags = venue.Last
+	s.drop = s.cfg.Sink.Put(ev) != venue.OK
+	return !s.drop
+}
+
+// write is the writing goroutine: hello, heartbeats, and what Send queued.
+func (s *Session) write(ctx context.Context, conn *websocket.Conn) {
+	c := &s.cfg
+	var hello [][]byte
+	if c.Hello != nil {
+		hello = c.Hello()
+	}
+	for _, m := range hello {
+		if !s.put(ctx, conn, m) {
+			return
+		}
+	}
+	every := c.PingEvery
+	if c.Ping == nil || every <= 0 {
+		every = 24 * 3600 * venue.Second
+	}
+	t := c.Clock.Timer(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-s.out:
+			if !s.put(ctx, conn, m) {
+				return
+			}
+		case <-t.C:
+			t.Reset(time.Duration(every))
+			if c.Ping != nil && !s.put(ctx, conn, c.Ping()) {
+				return
+			}
+		}
+	}
+}
+
+// put writes one message within the venue's allowance. False when the connection is over.
+func (s *Session) put(ctx context.Context, conn *websocket.Conn, m []byte) bool {
+	c := &s.cfg
+	if c.Messages != nil && c.Messages.Wait(ctx, 1) != nil {
+		return false
+	}
+	conn.SetWriteDeadline(c.Clock.Deadline(c.Write))
+	if err := conn.WriteMessage(websocket.TextMessage, m); err != nil {
+		conn.UnderlyingConn().Close() // the reader reports it
+		return false
+	}
+	s.count.Sent.Add(1)
+	return true
+}
+
+// Publish puts a decoder's records, message part by message part. A snapshot waits for room; deltas do not: false says
+// that the ring was full and the rest was dropped.
+func Publish(clock *Clock, out venue.Sink, ev []venue.Event) bool {
+	for len(ev) > 0 {
+		n := 1
+		for ev[n-1].Flags&venue.Last == 0 {
+			n++
+		}
+		for out.Put(ev[:n]) != venue.OK {
+			if ev[0].Kind != venue.Head || ev[0].Flags&venue.Snapshot == 0 {
+				return false
+			}
+			time.Sleep(time.Duration(clock.span(20 * venue.Microsecond)))
+		}
+		ev = ev[n:]
+	}
+	return true
+}

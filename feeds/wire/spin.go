@@ -1,0 +1,125 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// spinConn is a net.Conn whose Read polls the socket without ever parking, on the calling goroutine's thread. Deadlines and
+// Close keep working: a Close from another goroutine makes the raw read fail, and the deadline is looked at once in many
+// turns, since reading the clock costs more than a turn.
+type spinConn struct {
+	net.Conn
+	raw  syscall.RawConn
+	due  atomic.Int64 // read deadline, Unix nanoseconds, 0 none
+	idle func()       // called between empty turns; never nil
+}
+
+// Spinning wraps a TCP connection so that reads busy-poll. idle, where not nil, is called between empty turns: the place to
+// keep caches warm. The descriptor stays non-blocking and owned by the runtime.
+func Spinning(c net.Conn, idle func()) (net.Conn, error) {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return c, nil // a held connection has no socket to poll
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	if idle == nil {
+		idle = func() {}
+	}
+	return &spinConn{Conn: c, raw: raw, idle: idle}, nil
+}
+
+func (c *spinConn) Read(p []byte) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for turn := 0; ; turn++ {
+		var rerr error
+		err = c.raw.Read(func(fd uintptr) bool {
+			n, rerr = syscall.Read(int(fd), p)
+			return true // never park: what would block is tried again here
+		})
+		switch {
+		case err != nil:
+			return 0, err
+		case rerr == nil && n == 0:
+			return 0, io.EOF
+		case rerr == nil:
+			return n, nil
+		case rerr != syscall.EAGAIN && rerr != syscall.EINTR:
+			return 0, &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("read", rerr)}
+		}
+		c.idle()
+		if turn&63 == 63 {
+			if d := c.due.Load(); d != 0 && time.Now().UnixNano() > d {
+				return 0, os.ErrDeadlineExceeded
+			}
+			runtime.Gosched() // lets the collector and others on this processor in
+		}
+	}
+}
+
+// SetReadDeadline is kept here as well: the poller's own never fires, since nothing waits in it.
+func (c *spinConn) SetReadDeadline(t time.Time) error {
+	c.due.Store(nanosOf(t))
+	return nil
+}
+
+func (c *spinConn) SetDeadline(t time.Time) error {
+	c.due.Store(nanosOf(t))
+	return c.Conn.SetWriteDeadline(t)
+}
+
+func nanosOf(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// spin makes a dialer's connections busy-poll, under TLS too: the handshake is done here, over the spinning connection.
+func spin(d *websocket.Dialer, n Net, conf *tls.Config) {
+	d.NetDialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := n.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return Spinning(c, nil)
+	}
+	d.NetDialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := d.NetDialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		conf := conf.Clone()
+		if conf == nil {
+			conf = &tls.Config{}
+		}
+		if conf.ServerName == "" {
+			host, _, err := net.SplitHostPort(address)
+			if err != nil {
+				c.Close()
+				return nil, err
+			}
+			conf.ServerName = host
+		}
+		t := tls.Client(c, conf)
+		if err := t.HandshakeContext(ctx); err != nil {
+			c.Close()
+			return nil, err
+		}
+		return t, nil
+	}
+}
