@@ -123,35 +123,39 @@ type Instrument struct {
 	ChecksumDepth int
 }
 
-// Notional is the quote value of q at p, rounded as asked: price × qty × multiplier for Linear, contracts × face for
-// Inverse. ok is false on overflow.
+// Notional is the quote value of q at p, rounded once as asked: price × qty × multiplier for Linear, contracts × face
+// for Inverse. ok is false on overflow and for an instrument without a Multiplier or Face.
 func (in *Instrument) Notional(p fixed.Price, q fixed.Qty, r fixed.Rounding) (fixed.Cash, bool) {
 	if in.Contract == Inverse {
 		v, ok := fixed.MulDiv(int64(q), int64(in.Face), fixed.Pow10(in.QtyScale), r)
-		return fixed.Cash(v), ok
+		return fixed.Cash(v), ok && in.Face > 0
 	}
-	q, ok := in.units(q, r)
-	if !ok {
-		return 0, false
+	if in.Multiplier == fixed.One {
+		return cashOf(int64(p), int64(q), in.PriceScale+in.QtyScale, r)
 	}
-	return cashOf(int64(p), int64(q), in.PriceScale+in.QtyScale, r)
+	// p/10^ps × q/10^qs × m/10^8, as a count of 10^-8
+	v, ok := fixed.MulDiv3(int64(p), int64(q), int64(in.Multiplier), fixed.Pow10(in.PriceScale), fixed.Pow10(in.QtyScale), r)
+	return fixed.Cash(v), ok && in.Multiplier > 0
 }
 
 // BaseQty is the quantity of base, at QtyScale, that q stands for at price p, rounded as asked: what two instruments of
-// one product are compared by. ok is false on overflow or, for Inverse, a price that is not positive.
+// one product are compared by. ok is false on overflow, for an instrument without a Multiplier or Face and, for Inverse,
+// at a price that is not positive.
 func (in *Instrument) BaseQty(p fixed.Price, q fixed.Qty, r fixed.Rounding) (fixed.Qty, bool) {
 	if in.Contract != Inverse {
-		return in.units(q, r)
+		if in.Multiplier == fixed.One {
+			return q, true
+		}
+		v, ok := fixed.MulDiv(int64(q), int64(in.Multiplier), int64(fixed.One), r)
+		return fixed.Qty(v), ok && in.Multiplier > 0
 	}
 	// q/10^qs contracts × face/10^8 ÷ (p/10^ps), as a count of 10^-qs: q × face × 10^ps ÷ (10^8 × p)
-	if p <= 0 {
-		return 0, false
-	}
 	v, ok := fixed.MulDiv3(int64(q), int64(in.Face), fixed.Pow10(in.PriceScale), int64(p), fixed.Pow10(fixed.CashScale), r)
-	return fixed.Qty(v), ok
+	return fixed.Qty(v), ok && in.Face > 0
 }
 
-// FromBase is the inverse of BaseQty: the venue quantity, not yet rounded to a lot, that makes base at price p.
+// FromBase is the inverse of BaseQty, with the same refusals: the venue quantity, not yet rounded to a lot, that makes
+// base at price p.
 func (in *Instrument) FromBase(p fixed.Price, base fixed.Qty, r fixed.Rounding) (fixed.Qty, bool) {
 	if in.Contract != Inverse {
 		if in.Multiplier == fixed.One {
@@ -160,30 +164,20 @@ func (in *Instrument) FromBase(p fixed.Price, base fixed.Qty, r fixed.Rounding) 
 		v, ok := fixed.MulDiv(int64(base), int64(fixed.One), int64(in.Multiplier), r)
 		return fixed.Qty(v), ok
 	}
-	if in.Face <= 0 {
-		return 0, false
-	}
 	v, ok := fixed.MulDiv3(int64(base), int64(p), fixed.Pow10(fixed.CashScale), int64(in.Face), fixed.Pow10(in.PriceScale), r)
-	return fixed.Qty(v), ok
+	return fixed.Qty(v), ok && p > 0
 }
 
-// Coin is the base-currency value at 10^-8 of q at price p: what an Inverse contract settles, margins and pays fees in.
+// Coin is the base-currency value at 10^-8 of q at price p, rounded once as asked: what an Inverse contract settles,
+// margins and pays fees in. The refusals are those of BaseQty.
 func (in *Instrument) Coin(p fixed.Price, q fixed.Qty, r fixed.Rounding) (fixed.Cash, bool) {
-	b, ok := in.BaseQty(p, q, r)
-	if !ok {
-		return 0, false
+	if in.Contract != Inverse {
+		v, ok := fixed.MulDiv(int64(q), int64(in.Multiplier), fixed.Pow10(in.QtyScale), r)
+		return fixed.Cash(v), ok && in.Multiplier > 0
 	}
-	v, ok := fixed.Rescale(int64(b), in.QtyScale, fixed.CashScale, r)
-	return fixed.Cash(v), ok
-}
-
-// units is q × Multiplier for a Linear instrument.
-func (in *Instrument) units(q fixed.Qty, r fixed.Rounding) (fixed.Qty, bool) {
-	if in.Multiplier == fixed.One {
-		return q, true
-	}
-	v, ok := fixed.MulDiv(int64(q), int64(in.Multiplier), int64(fixed.One), r)
-	return fixed.Qty(v), ok
+	// not by way of BaseQty, whose scale may be coarser than 10^-8
+	v, ok := fixed.MulDiv3(int64(q), int64(in.Face), fixed.Pow10(in.PriceScale), int64(p), fixed.Pow10(in.QtyScale), r)
+	return fixed.Cash(v), ok && in.Face > 0
 }
 
 // cashOf is a × b at the sum of two scales, as Cash.
