@@ -159,11 +159,21 @@ func (e *Engine) time() {
 		for _, s := range e.d.Live[in.Inst] {
 			o := &e.d.Orders[s]
 			if o.AckAt == 0 && now-o.SentAt > e.cfg.AnswerWithin && e.orders.TimeOut(o) {
-				e.gate.OnTimeout(o.Venue, now)
-				e.gate.Refresh(in.Inst, e.d)
+				e.overdue(o)
 			}
 		}
 	}
+}
+
+// overdue records that an order has become Unknown for want of an answer.
+func (e *Engine) overdue(o *desk.Order) {
+	rec := e.record()
+	rec.SetReport(&venue.Report{Kind: venue.SentReport, Flags: uint8(venue.Maybe), Venue: o.Venue, Inst: o.Inst, Slot: o.Slot,
+		Client: o.Client, Reason: venue.Timeout, Recv: e.d.Now, Seq: uint64(venue.New)})
+	rec.SetOf(o)
+	e.gate.OnTimeout(o.Venue, e.d.Now)
+	e.gate.Refresh(o.Inst, e.d)
+	e.touch(o.Inst)
 }
 
 // age records when a Live book falls silent and when it speaks again.

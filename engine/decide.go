@@ -78,6 +78,9 @@ func (e *Engine) plan(p *desk.Plan) {
 	r := e.record()
 	r.SetPlan(p)
 	r.SetVerdict(v.Reason, uint8(v.Rule), v.Value, v.Limit, v.Headroom)
+	if v.Reason != venue.OK {
+		r.SetRefusedLeg(v.Leg)
+	}
 	for l := range p.N {
 		e.counts.Intents++
 		e.record().SetLeg(p, int(l))

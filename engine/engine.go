@@ -124,7 +124,7 @@ func (e *Engine) Step(b *Batch, out *Out) {
 	for i, s := range e.cfg.Strategies {
 		e.said.Reset()
 		s.Decide(e.d, e.said)
-		e.own(uint16(i + 1))
+		e.own(uint16(i))
 		e.start(e.said.Plans())
 		e.send(e.said.Intents())
 	}
@@ -203,7 +203,7 @@ func (e *Engine) trust(i venue.Inst, o books.Outcome) {
 	if o&books.StateChanged != 0 {
 		e.record().SetBook(b.Instrument().Venue, i, b.State(), b.Why(), b.Seq())
 		if b.State() == books.Stale && b.Why() == venue.ChecksumMismatch {
-			e.gate.OnFault(b.Instrument().Venue, b.Why(), e.d.Now)
+			e.gate.OnFault(b.Instrument().Venue, e.d.Now)
 		}
 	}
 	if o&books.WantSnapshot != 0 {
