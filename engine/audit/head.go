@@ -33,6 +33,15 @@ type link [sha256.Size]byte
 
 func (l link) String() string { return hex.EncodeToString(l[:]) }
 
+// joiner computes links; its buffer saves an allocation per line.
+type joiner struct{ buf []byte }
+
+// join is the link of a line with this body.
+func (j *joiner) join(before link, body []byte) link {
+	j.buf = append(append(j.buf[:0], before[:]...), body...)
+	return sha256.Sum256(j.buf)
+}
+
 // origin is the head of an empty folder.
 func origin() Head { return Head{Chain: link{}.String()} }
 

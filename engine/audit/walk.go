@@ -3,12 +3,10 @@ package audit
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -58,7 +56,7 @@ type walker struct {
 	name  string // of the open file, with the lines and bytes read of it
 	line  uint64
 	bytes int64
-	sum   hash.Hash
+	sum   joiner
 	at    place // behind the last proven line
 }
 
@@ -84,7 +82,7 @@ func walk(dir string, from Head) (*walker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walker{dir: dir, sum: sha256.New(), at: place{Head: from}}
+	w := &walker{dir: dir, at: place{Head: from}}
 	if w.at.chain, err = from.link(); err != nil {
 		return nil, err
 	}
@@ -205,7 +203,7 @@ func (w *walker) check(text []byte) (stamp, error) {
 		return s, w.fault("no chain at the end of the line")
 	}
 	body, stated := text[:cut], text[cut+len(chainKey):]
-	after := join(w.sum, w.at.chain, body)
+	after := w.sum.join(w.at.chain, body)
 	if string(stated) != hex.EncodeToString(after[:])+chainEnd {
 		if what := w.order(s); what != "" {
 			return s, w.fault("the chain is broken: " + what)

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"os"
 	"path/filepath"
 	"time"
@@ -35,7 +34,7 @@ type Writer struct {
 	ring      *Ring
 	format    *Formatter
 	digest    *Digest
-	sum       hash.Hash
+	sum       joiner
 	buf       []byte
 	head      Head // as published
 	chain     link // of head
@@ -62,7 +61,7 @@ func newWriter(dir string, r *Ring, s *session, h Head) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{dir: dir, ring: r, format: f, digest: NewDigest(), sum: sha256.New(), head: h, chain: chain, epoch: s.Epoch,
+	return &Writer{dir: dir, ring: r, format: f, digest: NewDigest(), head: h, chain: chain, epoch: s.Epoch,
 		poll: defaultPoll, open: openFile}, nil
 }
 
@@ -177,19 +176,10 @@ func (w *Writer) commit(records []Record) (int, error) {
 func (w *Writer) line(dst []byte, before link, r *Record) ([]byte, link) {
 	from := len(dst)
 	dst = w.format.Append(dst, r)
-	after := join(w.sum, before, dst[from:])
+	after := w.sum.join(before, dst[from:])
 	dst = append(dst, chainKey...)
 	dst = hex.AppendEncode(dst, after[:])
 	return append(dst, chainEnd...), after
-}
-
-// join is the link of a line with this body. h is scratch.
-func join(h hash.Hash, before link, body []byte) (after link) {
-	h.Reset()
-	h.Write(before[:])
-	h.Write(body)
-	h.Sum(after[:0])
-	return after
 }
 
 // fileDay is the day of the file that a record belongs to: its own, but never before the last file's.
