@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // two is BTC-USD and ETH-USD of the shipped table, as Inst 1 and 2.
 func two(t testing.TB, more uint8) []*venue.Instrument {
-	return wiretest.Instruments(t, Adapter.Listings[:2], more)
+	return wiretest.Instruments(t, Adapter.Listings[:2], more, more)
 }
 
 func fresh(t testing.TB) *decoder { return Adapter.Decoder(wiretest.Venue, two(t, 0)).(*decoder) }
@@ -272,7 +272,7 @@ func TestListings_areWellFormed(t *testing.T) {
 		seen[l.Symbol] = true
 		require.LessOrEqual(t, wire.Decimals([]byte(l.MaxQty)), wire.Decimals([]byte(l.Lot)))
 	}
-	wiretest.Instruments(t, Adapter.Listings, 0)
+	wiretest.Instruments(t, Adapter.Listings, 0, 0)
 	l := spot("XRP", "USD", "0.0001", "0.000001", "", "11996772.8407292192545075", "")
 	require.Equal(t, "11996772.840729", l.MaxQty)
 }

@@ -14,7 +14,7 @@ type decoder struct {
 	id     venue.ID
 	slots  map[string]*slot
 	order  []*slot // as given, for gaps
-	last   *slot   // of the last book message, tried before the map
+	last   *slot   // of the last book message, tried before the map; nil at first
 	frames wire.Frames
 	doc    wire.Doc
 	// seq is the sequence_num of the last message that was taken, once started.
@@ -33,7 +33,7 @@ type slot struct {
 
 // newDecoder makes the decoder of one connection.
 func newDecoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
-	d := &decoder{id: id, slots: make(map[string]*slot, len(ins)), last: &slot{quoted: `"`}}
+	d := &decoder{id: id, slots: make(map[string]*slot, len(ins))}
 	for _, in := range ins {
 		s := &slot{in: in, quoted: in.Symbol + `"`}
 		d.slots[in.Symbol] = s

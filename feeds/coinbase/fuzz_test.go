@@ -21,6 +21,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(strings.TrimSpace(l)), false)
 		f.Add([]byte(strings.TrimSpace(l)), true)
 	}
+	f.Add([]byte(`{"channel":"l2_data","timestamp":"2000-01-01T00:00:00Z","sequence_num":0,"events":[{"type":"update","product_id":"","updates":[]}]}`), false)
 	f.Fuzz(func(t *testing.T, msg []byte, begun bool) {
 		a, b := fresh(t), fresh(t)
 		if begun { // so that the message may follow, repeat or leave a gap

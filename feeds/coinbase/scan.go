@@ -87,7 +87,7 @@ func (d *decoder) event(recv, at venue.Nanos, seq uint64, msg, b []byte, i int) 
 
 // symbol reads a symbol and its closing quote; nil when it is not in the table.
 func (d *decoder) symbol(msg []byte, i int) (*slot, int) {
-	if s := d.last; wire.Lit(msg, i, s.quoted) > 0 {
+	if s := d.last; s != nil && wire.Lit(msg, i, s.quoted) > 0 {
 		return s, i + len(s.quoted)
 	}
 	for j := i; j < len(msg); j++ {

@@ -13,7 +13,7 @@ type decoder struct {
 	id     venue.ID
 	slots  map[string]*slot
 	order  []*slot // as given, for gaps and the system's status
-	last   *slot   // of the last book message, tried before the map
+	last   *slot   // of the last book message, tried before the map; nil at first
 	frames wire.Frames
 	doc    wire.Doc
 	// counted are the slots whose frames the current message has counted, to take back when it is refused.
@@ -37,7 +37,7 @@ type slot struct {
 
 // newDecoder makes the decoder of one connection.
 func newDecoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
-	d := &decoder{id: id, slots: make(map[string]*slot, len(ins)), last: &slot{quoted: `"`}, system: venue.Trading}
+	d := &decoder{id: id, slots: make(map[string]*slot, len(ins)), system: venue.Trading}
 	for _, in := range ins {
 		s := &slot{in: in, quoted: in.Symbol + `"`, pair: in.Status, said: in.Status}
 		d.slots[in.Symbol] = s

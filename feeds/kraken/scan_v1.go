@@ -119,8 +119,8 @@ func stampV1(msg, b []byte, i int) (venue.Nanos, int) {
 		return 0, -1
 	}
 	us, j := wire.Uint(b, i)
-	if j != i+6 {
+	if us += s * 1e6; j != i+6 || us > fixed.Limit {
 		return 0, -1
 	}
-	return venue.Nanos(s)*venue.Second + venue.Nanos(us)*venue.Microsecond, j
+	return venue.Nanos(us) * venue.Microsecond, j
 }

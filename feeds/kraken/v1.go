@@ -99,17 +99,14 @@ func (d *decoder) sideV1(in *venue.Instrument, side uint8, list *fastjson.Value)
 	return newest, venue.OK
 }
 
-// timeV1 reads seconds with up to six decimals.
+// timeV1 reads seconds with up to six decimals, up to fixed.Limit microseconds (the year 2255).
 func (d *decoder) timeV1(v *fastjson.Value) (venue.Nanos, venue.Reason) {
 	us, why := d.doc.Fixed(v, 6)
-	if why != venue.OK || us < 0 || us > maxMicros {
+	if why != venue.OK || us < 0 {
 		return 0, venue.Malformed
 	}
 	return venue.Nanos(us) * venue.Microsecond, venue.OK
 }
-
-// maxMicros is the last microsecond that Nanos holds.
-const maxMicros = (1<<63 - 1) / int64(venue.Microsecond)
 
 // tradesV1 adds the trades of a v1 message: [price, volume, time, "b" or "s" for the taker, "m" or "l", ""].
 func (d *decoder) tradesV1(recv venue.Nanos, s *slot, list []*fastjson.Value) venue.Reason {

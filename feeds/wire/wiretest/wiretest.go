@@ -51,17 +51,7 @@ func Lines(t testing.TB, name string) []Line {
 	if ls := read[name]; ls != nil {
 		return ls
 	}
-	b, err := os.ReadFile(filepath.Join(root(t), "../shared/data", name))
-	if os.IsNotExist(err) {
-		t.Skip("no recordings at ../shared/data")
-	}
-	require.NoError(t, err)
-	var text io.Reader = bytes.NewReader(b)
-	if strings.HasSuffix(name, ".gz") {
-		text, err = gzip.NewReader(text)
-		require.NoError(t, err)
-	}
-	in := bufio.NewScanner(text)
+	in := bufio.NewScanner(bytes.NewReader(File(t, name)))
 	in.Buffer(nil, 64<<20)
 	var out []Line
 	for in.Scan() {
@@ -73,6 +63,23 @@ func Lines(t testing.TB, name string) []Line {
 	require.NoError(t, in.Err())
 	read[name] = out
 	return out
+}
+
+// File is a file, plain or gzip, under ../shared/data. The test is skipped where there is none.
+func File(t testing.TB, name string) []byte {
+	b, err := os.ReadFile(filepath.Join(root(t), "../shared/data", name))
+	if os.IsNotExist(err) {
+		t.Skip("no recordings at ../shared/data")
+	}
+	require.NoError(t, err)
+	if !strings.HasSuffix(name, ".gz") {
+		return b
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	require.NoError(t, err)
+	b, err = io.ReadAll(z)
+	require.NoError(t, err)
+	return b
 }
 
 // WS is the websocket messages among lines.
@@ -105,13 +112,13 @@ func Slacked(msg string) []byte {
 	return b[:len(msg):len(b)]
 }
 
-// Instruments makes the table of listings, Inst 1 and up, at scales finer than tick and lot by more decimals.
-func Instruments(t testing.TB, ls []wire.Listing, more uint8) []*venue.Instrument {
+// Instruments makes the table of listings, Inst 1 and up, at scales that are finer than tick and lot by so many decimals.
+func Instruments(t testing.TB, ls []wire.Listing, price, qty uint8) []*venue.Instrument {
 	var out []*venue.Instrument
 	for i, l := range ls {
 		in := &venue.Instrument{
 			Inst: venue.Inst(i + 1), Venue: Venue, Symbol: l.Symbol, Status: l.Status, Depth: l.Depth, Chain: l.Chain,
-			PriceScale: wire.Decimals([]byte(l.Tick)) + more, QtyScale: wire.Decimals([]byte(l.Lot)) + more,
+			PriceScale: wire.Decimals([]byte(l.Tick)) + price, QtyScale: wire.Decimals([]byte(l.Lot)) + qty,
 			PriceText: l.PriceText, QtyText: l.QtyText, Checksum: l.Checksum, ChecksumDepth: l.ChecksumDepth,
 		}
 		in.Tick = fixed.Price(parse(t, l.Tick, in.PriceScale))
