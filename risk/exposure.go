@@ -1,0 +1,305 @@
+package risk
+
+import (
+	"oneprice/books"
+	"oneprice/books/desk"
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+)
+
+// fx brings the cached rate of a currency up to date and returns it; nil when it was never seen. Bid moves down and ask
+// up by the haircut.
+func (g *Gate) fx(c venue.Ccy, d *desk.Desk) *rate {
+	k, q := &g.rates[c], &d.FX[c]
+	if k.bid != q.Bid || k.ask != q.Ask {
+		if q.Bid <= 0 || q.Ask < q.Bid {
+			return nil
+		}
+		cut, ok1 := fixed.MulDiv(int64(q.Bid), int64(fixed.One-k.haircut), int64(fixed.One), fixed.Down)
+		add, ok2 := fixed.MulDiv(int64(q.Ask), int64(fixed.One+k.haircut), int64(fixed.One), fixed.Up)
+		if !ok1 || !ok2 {
+			return nil
+		}
+		k.bid, k.ask, k.low, k.high = q.Bid, q.Ask, fixed.Rate(cut), fixed.Rate(add)
+	}
+	if k.high <= 0 || !k.known {
+		return nil
+	}
+	return k
+}
+
+// reporting is an amount in the reporting currency.
+func reporting(c fixed.Cash, r fixed.Rate, how fixed.Rounding) (fixed.Cash, bool) {
+	if r == fixed.One {
+		return c, true
+	}
+	return r.Apply(c, how)
+}
+
+// extra is an order not yet in d.Working, as it would add to one side.
+type extra struct {
+	qty   fixed.Qty
+	price fixed.Price
+}
+
+// worst computes the part of one side with x added to what works and what plans hold. The reason is NoFX or Overflowed
+// when it cannot be stated.
+func (g *Gate) worst(i venue.Inst, sd venue.Side, x extra, d *desk.Desk) (part, venue.Reason) {
+	s, in, w, pos := &g.slots[i], d.Instruments[i], &d.Working[i], &d.Positions[i]
+	h := &s.holds[side(sd)]
+	var p part
+	pending, price := w.BuyQty, w.BuyWorst
+	if sd == venue.Sell {
+		pending, price = w.SellQty, w.SellWorst
+	}
+	pending += h.qty + x.qty
+	p.qty = pos.Qty + pending
+	if sd == venue.Sell {
+		p.qty = pos.Qty - pending
+	}
+	if pending == 0 && p.qty == 0 {
+		return part{}, venue.OK
+	}
+	top, bottom := max(price, h.price, x.price), lowest(lowest(price, h.price), x.price)
+	q := max(p.qty, -p.qty)
+	high := max(top, s.high) // the mark counts too, for it may be worse than any order's price
+	if s.high == 0 {
+		high = max(top, pos.Avg)
+	}
+	if s.top > 0 && p.qty < 0 {
+		high = s.top - lowest(bottom, s.low)
+	}
+	k := g.fx(s.quote, d)
+	if k == nil {
+		return part{}, venue.NoFX
+	}
+	n, ok := in.Notional(high, q, fixed.Up)
+	if !ok || int64(q) > int64(g.maxPart) {
+		return part{}, venue.Overflowed
+	}
+	if p.mag, ok = reporting(n, k.high, fixed.Up); !ok || p.mag > g.maxPart {
+		return part{}, venue.Overflowed
+	}
+	p.val = p.mag
+	if p.qty < 0 {
+		p.val = -p.mag
+	}
+	if (sd == venue.Buy) != (p.qty > 0) && p.qty != 0 {
+		// This side only reduces: it offsets others, and counts at its least.
+		if p.val, ok = g.least(in, s, k, p.qty); !ok {
+			return part{}, venue.Overflowed
+		}
+	}
+	if p.base, ok = baseUnits(in, p.qty, s.low, high); !ok {
+		return part{}, venue.Overflowed
+	}
+	if p.lock, ok = s.bind(in, sd, pending, top, bottom, n, q); !ok || p.lock > g.maxPart {
+		return part{}, venue.Overflowed
+	}
+	return p, venue.OK
+}
+
+// lowest is the lower of two prices where 0 is none.
+func lowest(a, b fixed.Price) fixed.Price {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}
+
+// least is the signed worth of a position at the mark that makes it smallest.
+func (g *Gate) least(in *venue.Instrument, s *slot, k *rate, q fixed.Qty) (fixed.Cash, bool) {
+	p := s.low
+	if s.top > 0 && q < 0 {
+		p = s.top - s.high
+	}
+	n, ok := in.Notional(p, max(q, -q), fixed.Down)
+	if !ok {
+		return 0, false
+	}
+	v, ok := reporting(n, k.low, fixed.Down)
+	if q < 0 {
+		return -v, ok
+	}
+	return v, ok
+}
+
+// baseUnits is a position in base units of its product, away from zero; an inverse one at the lowest price known.
+func baseUnits(in *venue.Instrument, q fixed.Qty, low, high fixed.Price) (fixed.Qty, bool) {
+	if in.Contract == venue.Linear && in.Multiplier == fixed.One {
+		return q, true
+	}
+	if low <= 0 {
+		low = high
+	}
+	return in.BaseQty(low, q, fixed.FromZero)
+}
+
+// bind is what one side binds in balances: a spot buy its cost and fee in quote, a spot sell its base, a derivative the
+// margin and worst fee of the position that it leads to, a binary the price of what is bought. n is the notional of q at
+// the high price, top and bottom are the extreme prices of what is pending.
+func (s *slot) bind(in *venue.Instrument, sd venue.Side, pending fixed.Qty, top, bottom fixed.Price, n fixed.Cash, q fixed.Qty) (fixed.Cash, bool) {
+	switch {
+	case s.margined && in.Contract == venue.Inverse:
+		coin, ok := in.Coin(lowest(bottom, s.low), q, fixed.Up)
+		if !ok {
+			return 0, q == 0
+		}
+		return s.margin.Apply(coin, fixed.Up)
+	case s.margined:
+		return s.margin.Apply(n, fixed.Up)
+	case pending == 0:
+		return 0, true
+	case s.spot && sd == venue.Sell:
+		coin, ok := in.Coin(0, pending, fixed.Up)
+		if ok && in.Fees.In == venue.FeeInBase {
+			return withFee(coin, in)
+		}
+		return coin, ok
+	case in.Complement:
+		if sd == venue.Buy {
+			return 0, true
+		}
+		top = s.top - bottom // the NO side pays 1 − p
+	case sd == venue.Sell:
+		return 0, true
+	}
+	cost, ok := in.Notional(top, pending, fixed.Up)
+	if !ok || in.Fees.In == venue.FeeInBase {
+		return cost, ok
+	}
+	return withFee(cost, in)
+}
+
+// withFee adds the worst fee of the instrument.
+func withFee(c fixed.Cash, in *venue.Instrument) (fixed.Cash, bool) {
+	fee, ok := max(in.Fees.Taker, in.Fees.Maker, 0).Apply(c, fixed.Up)
+	if !ok {
+		return 0, false
+	}
+	return fixed.Add(c, fee)
+}
+
+// Refresh must follow every change of d.Positions[i] or d.Working[i]: it recomputes what i contributes and moves every
+// sum by the difference.
+func (g *Gate) Refresh(i venue.Inst, d *desk.Desk) {
+	s := &g.slots[i]
+	if s.venue == 0 {
+		return
+	}
+	buy, why := g.worst(i, venue.Buy, extra{}, d)
+	sell, why2 := g.worst(i, venue.Sell, extra{}, d)
+	if why == venue.OK {
+		why = why2
+	}
+	if (s.bad != venue.OK) != (why != venue.OK) {
+		if why != venue.OK {
+			g.bad++
+		} else {
+			g.bad--
+		}
+	}
+	if s.bad = why; why != venue.OK {
+		g.badWhy = why
+		buy, sell = part{}, part{}
+	}
+	w := &d.Working[i]
+	g.put(s, buy, sell, w.Buys+w.Sells+s.holds[0].n+s.holds[1].n)
+}
+
+// put replaces what s contributes and moves every sum by the difference.
+func (g *Gate) put(s *slot, buy, sell part, orders int32) {
+	v, p := &g.venues[s.venue], &g.products[s.product]
+	gross := max(buy.mag, sell.mag)
+	move(&v.sums, &g.sums, gross-s.gross, buy.val-s.parts[0].val, sell.val-s.parts[1].val, orders-s.orders)
+	p.base[0] += buy.base - s.parts[0].base
+	p.base[1] += sell.base - s.parts[1].base
+	locked, base := s.binds(buy, sell)
+	lock := g.locks[s.venue]
+	lock[s.settle] += locked - s.locked
+	lock[s.base] += base - s.lockBase
+	s.parts[0], s.parts[1], s.gross, s.orders, s.locked, s.lockBase = buy, sell, gross, orders, locked, base
+}
+
+func move(a, b *sums, gross, buy, sell fixed.Cash, orders int32) {
+	for _, t := range [2]*sums{a, b} {
+		t.gross += gross
+		t.val[0] += buy
+		t.val[1] += sell
+		t.orders += orders
+	}
+}
+
+// binds is what two sides bind together: in settle (or quote), and in base. Only one side of a derivative can be.
+func (s *slot) binds(buy, sell part) (settle, base fixed.Cash) {
+	switch {
+	case s.margined:
+		return max(buy.lock, sell.lock) + s.loss, 0
+	case s.spot:
+		return buy.lock, sell.lock
+	}
+	return buy.lock + sell.lock, 0
+}
+
+// Mark values everything at the books and rates of now, and feeds the smoothed mids. The engine calls it every few
+// milliseconds of Now, before strategies decide; when it stops, new orders stop after MaxMarkAge.
+func (g *Gate) Mark(d *desk.Desk) {
+	g.roll(d.Now)
+	for i := 1; i < len(g.slots); i++ {
+		s := &g.slots[i]
+		if s.venue == 0 {
+			continue
+		}
+		if b := d.Books[i]; b != nil && b.State() == books.Live {
+			bid, ask := b.Best(venue.Buy), b.Best(venue.Sell)
+			if bid.Qty > 0 && ask.Qty > 0 {
+				s.high, s.low = ask.Price, bid.Price
+				s.smoothen(bid.Price+(ask.Price-bid.Price)/2, d.Now)
+			}
+		}
+		s.loss = min(s.lossOf(d.Instruments[i], &d.Positions[i]), g.maxPart)
+		g.Refresh(venue.Inst(i), d)
+	}
+	g.markedAt = d.Now
+}
+
+// smoothen moves the smoothed mid toward mid by dt ÷ (dt + smoothing).
+func (s *slot) smoothen(mid fixed.Price, now venue.Nanos) {
+	if s.smoothing == 0 {
+		return
+	}
+	dt := min(now-s.smoothAt, 100*s.smoothing)
+	if s.smoothAt == 0 {
+		s.smooth = mid
+	} else if step, ok := fixed.MulDiv(int64(mid-s.smooth), int64(dt), int64(dt+s.smoothing), fixed.HalfEven); ok {
+		s.smooth += fixed.Price(step)
+	}
+	s.smoothAt = now
+}
+
+// lossOf is the unrealised loss of a derivative at the worse mark, 0 for a gain, in its settlement currency.
+func (s *slot) lossOf(in *venue.Instrument, p *desk.Position) fixed.Cash {
+	if !s.margined || p.Qty == 0 || s.high == 0 || p.Avg <= 0 {
+		return 0
+	}
+	mark, q := s.low, max(p.Qty, -p.Qty)
+	if p.Qty < 0 {
+		mark = s.high
+	}
+	var was, is fixed.Cash
+	var ok1, ok2 bool
+	if in.Contract == venue.Inverse {
+		was, ok1 = in.Coin(mark, q, fixed.Up)
+		is, ok2 = in.Coin(p.Avg, q, fixed.Down)
+	} else {
+		was, ok1 = in.Notional(p.Avg, q, fixed.Up)
+		is, ok2 = in.Notional(mark, q, fixed.Down)
+	}
+	if !ok1 || !ok2 {
+		return fixed.Limit
+	}
+	if p.Qty < 0 {
+		was, is = is, was
+	}
+	return max(was-is, 0)
+}

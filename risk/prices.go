@@ -1,0 +1,168 @@
+package risk
+
+import (
+	"math/bits"
+
+	"oneprice/books"
+	"oneprice/books/desk"
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+)
+
+// prices asks what the order is worth and whether its price makes sense: exchange rate, notional, collar, slippage.
+func (g *Gate) prices(c *candidate) Verdict {
+	if g.bad > 0 && !c.reduces {
+		return refuse(RuleFX, g.badWhy, int64(g.bad), 0, int64(g.bad))
+	}
+	k := g.fx(c.s.quote, c.d)
+	if k == nil {
+		return no(RuleFX, venue.NoFX)
+	}
+	if !k.fixed {
+		if age := c.d.Now - c.d.FX[c.s.quote].At; age > k.maxAge {
+			return refuse(RuleFX, venue.NoFX, int64(age), int64(k.maxAge), 0)
+		}
+		if k.bid < k.pegLow {
+			return refuse(RuleFX, venue.NoFX, int64(k.bid), int64(k.pegLow), 0)
+		}
+		if k.ask > k.pegHigh {
+			return refuse(RuleFX, venue.NoFX, int64(k.ask), int64(k.pegHigh), 0)
+		}
+	}
+	price := c.in.Price
+	if c.s.top > 0 && (c.side == venue.Sell) {
+		price = max(c.s.top-price, 0) // what a sold binary may cost
+	}
+	n, fits := c.inst.Notional(price, c.in.Qty, fixed.Up)
+	if !fits {
+		return no(RuleMaxNotional, venue.Overflowed)
+	}
+	if least := c.inst.MinNotional; n <= least {
+		if n, fits = c.inst.Notional(c.in.Price, c.in.Qty, fixed.Down); !fits || n < least {
+			return refuse(RuleMinNotional, venue.BelowMinNotional, int64(n), int64(least), 0)
+		}
+	}
+	worth, fits := reporting(n, k.high, fixed.Up)
+	if !fits {
+		return no(RuleMaxNotional, venue.Overflowed)
+	}
+	if worth > c.s.maxCash {
+		return refuse(RuleMaxNotional, venue.AboveMaxNotional, int64(worth), int64(c.s.maxCash), 0)
+	}
+	if c.leg != nil {
+		return ok() // within the plan's allowance of a price that passed both
+	}
+	if v := g.collar(c); v.Reason != venue.OK {
+		return v
+	}
+	return g.slips(c)
+}
+
+// beyond reports whether |a − b| is more than part of b, exactly.
+func beyond(a, b fixed.Price, part fixed.Rate) bool {
+	diff := a - b
+	if diff < 0 {
+		diff = -diff
+	}
+	h1, l1 := bits.Mul64(uint64(diff), uint64(fixed.One))
+	h2, l2 := bits.Mul64(uint64(part), uint64(b))
+	return h1 > h2 || (h1 == h2 && l1 > l2)
+}
+
+// share is |a − b| as a fraction of b, rounded up, for a refusal.
+func share(a, b fixed.Price) int64 {
+	v, ok := fixed.MulDiv(int64(max(a-b, b-a)), int64(fixed.One), int64(b), fixed.Up)
+	if !ok {
+		return fixed.Limit
+	}
+	return v
+}
+
+// collar compares the price with an independent one.
+func (g *Gate) collar(c *candidate) Verdict {
+	ref := g.reference(c)
+	if ref <= 0 {
+		return no(RuleCollar, venue.NoReference)
+	}
+	if beyond(c.in.Price, ref, c.s.collar) {
+		return refuse(RuleCollar, venue.PriceCollar, share(c.in.Price, ref), int64(c.s.collar), 0)
+	}
+	return ok()
+}
+
+// reference is the first fresh reference price in the units of the candidate's instrument, 0 when there is none.
+func (g *Gate) reference(c *candidate) fixed.Price {
+	s, d := c.s, c.d
+	if s.smoothing > 0 {
+		if s.smoothAt == 0 || d.Now-s.smoothAt > s.refAge {
+			return 0
+		}
+		return s.smooth
+	}
+	for _, i := range s.refs[:s.nrefs] {
+		b := d.Books[i]
+		if b == nil || b.State() != books.Live || d.Now-b.Recv() > s.refAge {
+			continue
+		}
+		bid, ask := b.Best(venue.Buy), b.Best(venue.Sell)
+		if bid.Qty <= 0 || ask.Qty <= 0 {
+			continue
+		}
+		mid := bid.Price + (ask.Price-bid.Price)/2
+		if q := g.slots[i].quote; q != s.quote {
+			if mid = g.cross(mid, q, s.quote, d); mid == 0 {
+				continue
+			}
+		}
+		return mid
+	}
+	return 0
+}
+
+// cross converts a price between two quote currencies at the middle of their rates; 0 when a rate is missing or old.
+func (g *Gate) cross(p fixed.Price, from, to venue.Ccy, d *desk.Desk) fixed.Price {
+	a, b := g.fx(from, d), g.fx(to, d)
+	if a == nil || b == nil || (!a.fixed && d.Now-d.FX[from].At > a.maxAge) || (!b.fixed && d.Now-d.FX[to].At > b.maxAge) {
+		return 0
+	}
+	v, ok := fixed.MulDiv(int64(p), int64(a.bid+a.ask), int64(b.bid+b.ask), fixed.HalfEven)
+	if !ok {
+		return 0
+	}
+	return fixed.Price(v)
+}
+
+// slips guards a taker: neither may the walk through the live book end too far from the touch, nor the limit price lie
+// too far beyond that walk.
+func (g *Gate) slips(c *candidate) Verdict {
+	p := c.in.Price
+	if c.in.Type == venue.PostOnly || (c.order != nil && c.order.Type == venue.PostOnly) {
+		return ok()
+	}
+	best := c.book.Best(c.side.Other())
+	crosses := best.Qty > 0 && ((c.side == venue.Buy && p >= best.Price) || (c.side == venue.Sell && p <= best.Price))
+	if !crosses && c.in.TIF != venue.IOC && c.in.TIF != venue.FOK {
+		return ok()
+	}
+	if best.Qty <= 0 || best.Price <= 0 {
+		return no(RuleSlippage, venue.NoReference)
+	}
+	if !crosses {
+		return ok() // it takes nothing
+	}
+	worst := best.Price
+	if c.qty > best.Qty {
+		worst = c.book.Take(c.side, c.qty).Worst
+	}
+	reach := worst // what may be paid: the limit price stops the walk
+	if (c.side == venue.Buy && p < worst) || (c.side == venue.Sell && p > worst) {
+		reach = p
+	}
+	if beyond(reach, best.Price, c.s.guard) {
+		return refuse(RuleSlippage, venue.Slippage, share(reach, best.Price), int64(c.s.guard), 0)
+	}
+	if reach == worst && beyond(p, worst, c.s.guard) {
+		return refuse(RuleSlippage, venue.Slippage, share(p, worst), int64(c.s.guard), 0)
+	}
+	return ok()
+}
