@@ -62,8 +62,8 @@ type Counters struct {
 
 // Config sizes a book; zero fields take defaults.
 type Config struct {
-	// Window is the number of ticks per side held in the ladder (8 bytes each), rounded up to a power of two from 256 on;
-	// default 4096.
+	// Window is the number of ticks per side held in the ladder (8 bytes each), rounded up to a power of two from 256
+	// to 4096; default 4096. It bounds memory and speed, never what a book can hold.
 	Window int
 	// Pending is the number of records that may wait for a snapshot; default 16384. Room is taken as needed.
 	Pending int
@@ -74,23 +74,23 @@ type Config struct {
 
 // Book is one instrument's order book. Written by the engine goroutine.
 type Book struct {
-	bids, asks side
-	grid       grid
-	best       [3]venue.Level // what Best says, by side
-	seq        uint64
-	touch      touch // the newest; it counts while its id is beyond seq
-	state      State
-	why        venue.Reason
-	dirty      bool // not yet published
-	joined     bool // a delta has been applied since the snapshot
-	asked      bool // WantSnapshot has been said of an Empty book
-	lived      bool // has been Live
-	in         *venue.Instrument
-	view       *slot
-	recv       venue.Nanos
-	lag        lag
-	ahead      touches
-	c          Counters
+	sides  [2]side // bids, asks
+	grid   grid
+	best   [3]venue.Level // what Best says, by side
+	seq    uint64
+	touch  touch // the newest; it counts while its id is beyond seq
+	state  State
+	why    venue.Reason
+	dirty  bool // not yet published
+	joined bool // a delta has been applied since the snapshot
+	asked  bool // WantSnapshot has been said of an Empty book
+	lived  bool // has been Live
+	in     *venue.Instrument
+	view   *slot
+	recv   venue.Nanos
+	lag    lag
+	ahead  touches
+	c      Counters
 
 	// part is the snapshot part that must come next, 0 when none is under way; taking is its id.
 	part, taking uint64
@@ -105,7 +105,7 @@ type Book struct {
 func New(in *venue.Instrument, cfg Config) *Book {
 	window, waiting := 4096, cfg.Pending
 	if cfg.Window > 0 {
-		window = ceilPow2(max(cfg.Window, 256))
+		window = ceilPow2(min(max(cfg.Window, 256), maxWords*64))
 	}
 	if waiting <= 0 {
 		waiting = 16384
@@ -119,7 +119,7 @@ func New(in *venue.Instrument, cfg Config) *Book {
 	}
 	g := newGrid(in.Tick)
 	b := &Book{
-		bids: newSide(window, 1, g.tick), asks: newSide(window, -1, g.tick), grid: g, in: in, view: new(slot),
+		sides: [2]side{newSide(window, 1, g.tick), newSide(window, -1, g.tick)}, grid: g, in: in, view: new(slot),
 		pendingMax: waiting, why: venue.NoSnapshot, dirty: true,
 		ahead: touches{ring: make([]touch, ceilPow2(ahead))},
 		top:   make([]venue.Level, 2*max(in.ChecksumDepth, 0)),
@@ -170,16 +170,14 @@ func (b *Book) QtyAt(side venue.Side, p fixed.Price) fixed.Qty {
 func (b *Book) Depth(side venue.Side) int { return b.side(side).n }
 
 func (b *Book) side(side venue.Side) *side {
-	if side == venue.Buy {
-		return &b.bids
-	}
-	return &b.asks
+	return &b.sides[(side-venue.Buy)&1]
 }
 
 // Hash is a state hash over the levels of both sides as the book has them, equal for equal books.
 func (b *Book) Hash() uint64 {
 	h := uint64(14695981039346656037)
-	for _, s := range [2]*side{&b.bids, &b.asks} {
+	for i := range b.sides {
+		s := &b.sides[i]
 		for c := s.start(); c.Next(); {
 			h = mix(mix(h, uint64(c.Price)), uint64(c.Qty))
 		}
@@ -222,18 +220,18 @@ func (b *Book) Retick(tick fixed.Price) Outcome {
 		return 0
 	}
 	fits := true
-	bids, asks := newSide(len(b.bids.qty), 1, g.tick), newSide(len(b.asks.qty), -1, g.tick)
-	for c := b.bids.start(); c.Next() && fits; {
+	bids, asks := newSide(len(b.sides[0].qty), 1, g.tick), newSide(len(b.sides[1].qty), -1, g.tick)
+	for c := b.sides[0].start(); c.Next() && fits; {
 		fits = bids.move(&g, c.Level)
 	}
-	for c := b.asks.start(); c.Next() && fits; {
+	for c := b.sides[1].start(); c.Next() && fits; {
 		fits = asks.move(&g, c.Level)
 	}
 	if !fits {
 		bids.clear()
 		asks.clear()
 	}
-	b.grid, b.bids, b.asks = g, bids, asks
+	b.grid, b.sides[0], b.sides[1] = g, bids, asks
 	before, o := b.state, b.refresh()
 	if !fits {
 		o |= b.stale(venue.OffTick)

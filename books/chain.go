@@ -122,10 +122,7 @@ func (b *Book) advance(frame []venue.Event) venue.Reason {
 func (b *Book) write(records []venue.Event) {
 	for i := range records {
 		e := &records[i]
-		s := &b.bids
-		if e.Flags&venue.Asks != 0 {
-			s = &b.asks
-		}
+		s := &b.sides[e.Flags/venue.Asks&1]
 		for n := range e.N {
 			l := e.Level(n)
 			k, _ := b.grid.index(l.Price)
@@ -137,8 +134,8 @@ func (b *Book) write(records []venue.Event) {
 // settle does what is due after a whole frame: cut to the depth, verify the checksum, look for a crossed book.
 func (b *Book) settle(h *venue.Event) venue.Reason {
 	if d := b.in.Depth; d > 0 {
-		b.bids.trim(d)
-		b.asks.trim(d)
+		b.sides[0].trim(d)
+		b.sides[1].trim(d)
 	}
 	if crc := h.CRC(); crc != venue.NoChecksum && b.in.Checksum != nil {
 		if int64(b.checksum()) != crc {
@@ -147,7 +144,7 @@ func (b *Book) settle(h *venue.Event) venue.Reason {
 		}
 		b.c.ChecksumsVerified++
 	}
-	bid, ask := b.bids.touch(), b.asks.touch()
+	bid, ask := b.sides[0].touch(), b.sides[1].touch()
 	if bid.Qty > 0 && ask.Qty > 0 && bid.Price >= ask.Price {
 		return venue.Crossed
 	}
@@ -157,8 +154,8 @@ func (b *Book) settle(h *venue.Event) venue.Reason {
 // checksum is the venue's own function over the best levels of both sides.
 func (b *Book) checksum() uint32 {
 	half := len(b.top) / 2
-	bids := b.bids.copyTop(b.top[:0:half])
-	asks := b.asks.copyTop(b.top[half:half])
+	bids := b.sides[0].copyTop(b.top[:0:half])
+	asks := b.sides[1].copyTop(b.top[half:half])
 	return b.in.Checksum(b.in, bids, asks)
 }
 
@@ -216,8 +213,8 @@ func (b *Book) snapshot(frame []venue.Event) Outcome {
 		return b.stale(venue.SequenceGap)
 	}
 	if part == 0 {
-		b.bids.clear()
-		b.asks.clear()
+		b.sides[0].clear()
+		b.sides[1].clear()
 		b.taking = h.Seq
 		b.enter(Syncing, venue.NoSnapshot)
 	}

@@ -21,30 +21,31 @@ type run struct {
 	qty [runLen]int64
 }
 
-// find is the run that holds k or would, and the offset of the first key in it that is not under k.
+// find is the run that holds k or would, and the offset of the first key in it that is not under k. Which half a search
+// goes into is random to the processor, so both searches halve without a branch.
 func (f *far) find(k int64) (r, i int) {
-	lo, hi := 0, len(f.low)
-	for lo < hi {
-		if m := int(uint(lo+hi) >> 1); f.low[m] <= k {
-			lo = m + 1
-		} else {
-			hi = m
-		}
-	}
-	r = max(lo-1, 0)
 	if len(f.runs) == 0 {
 		return 0, 0
 	}
-	x := f.runs[r]
-	lo, hi = 0, x.n
-	for lo < hi {
-		if m := int(uint(lo+hi) >> 1); x.key[m&(runLen-1)] < k {
-			lo = m + 1
-		} else {
-			hi = m
+	low := f.low
+	for n := len(low); n > 1; {
+		half := n / 2
+		m := r + half
+		if low[m] <= k {
+			r = m
 		}
+		n -= half
 	}
-	return r, lo
+	x := f.runs[r]
+	for n := x.n; n > 0; {
+		half := (n + 1) / 2
+		m := i + half
+		if x.key[(m-1)%runLen] < k {
+			i = m
+		}
+		n -= half
+	}
+	return r, i
 }
 
 // at is the quantity of a key, 0 when it is not there.

@@ -15,67 +15,55 @@ import (
 // is set; base moves by whole words of 64 ticks.
 type side struct {
 	qty   []int64
-	words []uint64 // one bit per quantity, and one empty word so that below may start past the end
-	sum   []uint64 // one bit per word
-	base  int64    // key of qty[0]
-	best  int64    // offset of the best level, −1 when the side is empty
-	n     int      // levels in window and far
-	sign  int64    // +1 bids, −1 asks
-	step  int64    // sign × tick: price = key × step
+	words [maxWords + 1]uint64 // one bit per quantity, and one empty word so that below may start past the end
+	sum   uint64               // one bit per word
+	base  int64                // key of qty[0]
+	best  int64                // offset of the best level, −1 when the side is empty
+	n     int                  // levels in window and far
+	sign  int64                // +1 bids, −1 asks
+	step  int64                // sign × tick: price = key × step
 	far   far
 }
 
+// maxWords keeps the upper level of the bitmap in one machine word.
+const maxWords = 64
+
 func newSide(window int, sign int64, tick fixed.Price) side {
-	n := window / 64
-	return side{
-		qty: make([]int64, window), words: make([]uint64, n+1), sum: make([]uint64, (n+64)/64),
-		best: -1, sign: sign, step: sign * int64(tick),
-	}
+	return side{qty: make([]int64, window), base: nowhere, best: -1, sign: sign, step: sign * int64(tick)}
 }
 
-// set writes the quantity of a key; 0 deletes.
+// nowhere is the base of an empty side: no key is in its window, so the first level always goes through setOutside and
+// puts the window where the touch is.
+const nowhere = 1 << 62
+
+// set writes the quantity of a key; 0 deletes. Whether the level was there, is now, and improves the touch is random to
+// the processor, so all of these run the same instructions; only the loss of the best level is a branch.
 func (s *side) set(k, q int64) {
-	i := k - s.base
-	if uint64(i) >= uint64(len(s.qty)) {
+	i := uint64(k - s.base)
+	if i >= uint64(len(s.qty)) {
 		s.setOutside(k, q)
 		return
 	}
-	old := s.qty[i]
+	is := bit(q != 0)
+	s.n += int(is) - int(bit(s.qty[i] != 0))
 	s.qty[i] = q
-	w := uint64(i) >> 6
-	if q != 0 {
-		s.words[w] |= 1 << (uint64(i) & 63)
-		s.sum[w>>6] |= 1 << (w & 63)
-		if old == 0 {
-			s.n++
-		}
-		if i > s.best {
-			s.improve(i)
-		}
-		return
-	}
-	if old == 0 {
-		return
-	}
-	s.n--
-	x := s.words[w] &^ (1 << (uint64(i) & 63))
+	w := i >> 6 % maxWords
+	x := s.words[w]&^(1<<(i&63)) | is<<(i&63)
 	s.words[w] = x
-	if x == 0 {
-		s.sum[w>>6] &^= 1 << (w & 63)
+	s.sum = s.sum&^(1<<w) | bit(x != 0)<<w
+	best := s.best
+	if uint64(q)|(uint64(best)^i) == 0 {
+		s.worsen(best)
+		return
 	}
-	if i == s.best {
-		s.worsen(i)
-	}
+	s.best = max(best, int64(i|(is-1))) // is−1 is all ones for a deletion, which makes −1 of the offset
 }
 
-// improve makes i the best offset. The first level of an empty side is moved to the home of the touch, wherever in the
-// window it fell.
-func (s *side) improve(i int64) {
-	was := s.best
-	s.best = i
-	if was < 0 {
-		s.recentre(s.base + i)
+func bit(b bool) uint64 {
+	if b {
+		return 1
 	}
+	return 0
 }
 
 // worsen finds the next best below a deleted offset, fetching it from far when the window has run low or out.
@@ -89,6 +77,8 @@ func (s *side) worsen(i int64) {
 		s.recentre(s.base + s.best)
 	case s.far.n > 0:
 		s.recentre(s.far.top())
+	default:
+		s.base = nowhere
 	}
 }
 
@@ -111,9 +101,9 @@ func (s *side) setOutside(k, q int64) {
 
 // mark sets the bits of offset i.
 func (s *side) mark(i int64) {
-	w := uint64(i) >> 6
+	w := uint64(i) >> 6 % maxWords
 	s.words[w] |= 1 << (uint64(i) & 63)
-	s.sum[w>>6] |= 1 << (w & 63)
+	s.sum |= 1 << w
 }
 
 // below is the highest occupied offset under i, −1 when there is none. i may be one past the window.
@@ -122,16 +112,11 @@ func (s *side) below(i int64) int64 {
 	if x := s.words[w] & (1<<(uint64(i)&63) - 1); x != 0 {
 		return int64(w<<6) + int64(bits.Len64(x)) - 1
 	}
-	v := w >> 6
-	x := s.sum[v] & (1<<(w&63) - 1)
-	for x == 0 {
-		if v == 0 {
-			return -1
-		}
-		v--
-		x = s.sum[v]
+	x := s.sum & (1<<w - 1)
+	if x == 0 {
+		return -1
 	}
-	w = v<<6 + uint64(bits.Len64(x)) - 1
+	w = uint64(bits.Len64(x)) - 1
 	return int64(w<<6) + int64(bits.Len64(s.words[w])) - 1
 }
 
@@ -168,7 +153,7 @@ func (s *side) evict(end int64) {
 			s.qty[i] = 0
 		}
 		s.words[w] = 0
-		s.sum[w>>6] &^= 1 << (w & 63)
+		s.sum &^= 1 << uint64(w)
 	}
 }
 
@@ -188,11 +173,10 @@ func (s *side) slide(shift int64) {
 		copy(words[-shift/64:], words)
 		clear(words[:-shift/64])
 	}
-	clear(s.sum)
-	for w, x := range words {
-		if x != 0 {
-			s.sum[w>>6] |= 1 << (uint64(w) & 63)
-		}
+	if shift > 0 {
+		s.sum >>= uint64(shift / 64)
+	} else {
+		s.sum <<= uint64(-shift / 64)
 	}
 }
 
@@ -220,13 +204,8 @@ func (s *side) trim(depth int) {
 
 // lowest is the lowest occupied offset of a window that is not empty.
 func (s *side) lowest() int64 {
-	for v, x := range s.sum {
-		if x != 0 {
-			w := v<<6 + bits.TrailingZeros64(x)
-			return int64(w<<6 + bits.TrailingZeros64(s.words[w]))
-		}
-	}
-	panic("books: lowest of an empty window")
+	w := bits.TrailingZeros64(s.sum)
+	return int64(w<<6 + bits.TrailingZeros64(s.words[w]))
 }
 
 // clear empties the side and keeps its storage.
@@ -235,10 +214,9 @@ func (s *side) clear() {
 		return
 	}
 	clear(s.qty)
-	clear(s.words)
-	clear(s.sum)
+	s.words, s.sum = [maxWords + 1]uint64{}, 0
 	s.far.clear()
-	s.best, s.n = -1, 0
+	s.best, s.n, s.base = -1, 0, nowhere
 }
 
 // at is the quantity of a key.

@@ -105,7 +105,7 @@ func (b *Book) meet() Outcome {
 // compare checks the book's own touch against the venue's at the same id.
 func (b *Book) compare(t *touch) Outcome {
 	b.c.TouchCompared++
-	if agrees(b.bids.touch(), t.bid) && agrees(b.asks.touch(), t.ask) {
+	if agrees(b.sides[0].touch(), t.bid) && agrees(b.sides[1].touch(), t.ask) {
 		return 0
 	}
 	b.c.TouchMismatched++
