@@ -1,0 +1,114 @@
+package venuesim
+
+import (
+	"math/rand/v2"
+	"sync"
+
+	"oneprice/books/venue"
+)
+
+// Fault is one thing that can go wrong on the market-data side.
+type Fault uint8
+
+const (
+	// Drop loses a message, Duplicate sends it twice, Reorder swaps it with the next, Delay holds the stream up.
+	Drop Fault = iota
+	Duplicate
+	Reorder
+	Delay
+	// Burst loses a run of messages: a gap.
+	Burst
+	// BadChecksum alters the checksum of a message, where the venue has one; Garble replaces a message by nonsense.
+	BadChecksum
+	Garble
+	// Disconnect cuts the socket; Silence keeps it open and says nothing for a while.
+	Disconnect
+	Silence
+	// TooMany answers a REST request with the venue's rate-limit error; StaleSnapshot with an old book; Refuse closes a
+	// new socket at once.
+	TooMany
+	StaleSnapshot
+	Refuse
+	// Restart cuts every socket and begins all sequences anew.
+	Restart
+
+	faults // count
+)
+
+// FaultNames are the names of the menu, in order.
+var FaultNames = [faults]string{"drop", "duplicate", "reorder", "delay", "burst", "bad_checksum", "garble", "disconnect", "silence",
+	"too_many", "stale_snapshot", "refuse", "restart"}
+
+func (f Fault) String() string { return FaultNames[f] }
+
+// Rates is how often each fault strikes: per message (or request, or connection) in parts per million.
+type Rates [faults]uint32
+
+// AllFaults is the whole menu, each at a rate that leaves a venue usable.
+var AllFaults = Rates{Drop: 400, Duplicate: 1000, Reorder: 400, Delay: 400, Burst: 100, BadChecksum: 300, Garble: 200, Disconnect: 60,
+	Silence: 30, TooMany: 100_000, StaleSnapshot: 50_000, Refuse: 100_000, Restart: 10}
+
+// Faults decides when something goes wrong and remembers when it last did. Safe for concurrent use: server goroutines
+// share it. The zero value never strikes.
+type Faults struct {
+	mu    sync.Mutex
+	rates Rates
+	rnd   *rand.Rand
+	count [faults]uint64
+	last  venue.Nanos
+}
+
+// NewFaults strikes at the given rates from a seed.
+func NewFaults(seed uint64, r Rates) *Faults {
+	return &Faults{rates: r, rnd: rand.New(rand.NewPCG(seed, 0xbad))}
+}
+
+// Set changes the rates.
+func (f *Faults) Set(r Rates) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rates = r
+}
+
+// Strikes reports whether a fault happens now, and notes it.
+func (f *Faults) Strikes(k Fault, now venue.Nanos) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rnd == nil || f.rates[k] == 0 || f.rnd.Uint32N(1_000_000) >= f.rates[k] {
+		return false
+	}
+	f.count[k]++
+	f.last = now
+	return true
+}
+
+// Amount is a random number below n, for how long or how many.
+func (f *Faults) Amount(n int64) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rnd == nil {
+		return 0
+	}
+	return f.rnd.Int64N(n)
+}
+
+// Ended notes that a fault with a span (a silence, a delay) has ended only now.
+func (f *Faults) Ended(now venue.Nanos) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = max(f.last, now)
+}
+
+// Last is when a fault last struck or ended, 0 never.
+func (f *Faults) Last() venue.Nanos {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
+// Counts is how often each fault has struck.
+func (f *Faults) Counts() [len(FaultNames)]uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.count
+}

@@ -1,0 +1,266 @@
+package venuesim
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"oneprice/books/venue"
+	"oneprice/feeds/wire"
+)
+
+// Server is the chassis of a simulated venue: REST handlers and websockets on one listener, with faults in between.
+type Server struct {
+	// Clock and Faults are shared with the venue's own code.
+	Clock  *wire.Clock
+	Faults *Faults
+	mux    http.ServeMux
+	http   http.Server
+	ln     net.Listener
+	up     websocket.Upgrader
+
+	mu     sync.Mutex
+	conns  map[*Conn]struct{}
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// NewServer listens on an address of a network; Serve answers.
+func NewServer(n wire.Net, clock *wire.Clock, faults *Faults, address string) (*Server, error) {
+	ln, err := n.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Clock: clock, Faults: faults, ln: ln, conns: map[*Conn]struct{}{}}
+	s.up = websocket.Upgrader{ReadBufferSize: 4 << 10, WriteBufferSize: 64 << 10, CheckOrigin: func(*http.Request) bool { return true }}
+	s.http = http.Server{Handler: &s.mux, ReadHeaderTimeout: 10 * time.Second}
+	return s, nil
+}
+
+// Addr is host:port.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Rest adds a REST endpoint. A TooMany fault answers instead with what tooMany writes.
+func (s *Server) Rest(pattern string, tooMany, h http.HandlerFunc) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if s.Faults.Strikes(TooMany, s.Clock.Now()) {
+			tooMany(w, r)
+			return
+		}
+		h(w, r)
+	})
+}
+
+// Socket adds a websocket endpoint. session owns the connection's reading goroutine and returns when it ends.
+func (s *Server) Socket(pattern string, session func(*Conn, *http.Request)) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if s.Faults.Strikes(Refuse, s.Clock.Now()) {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
+		}
+		ws, err := s.up.Upgrade(w, r, nil)
+		if err != nil {
+			return // Upgrade has answered
+		}
+		c := &Conn{s: s, ws: ws, out: make(chan []byte, 4096), done: make(chan struct{})}
+		if !s.enter(c) {
+			ws.Close()
+			return
+		}
+		s.wg.Go(c.write)
+		session(c, r)
+		c.Close()
+		s.leave(c)
+	})
+}
+
+func (s *Server) enter(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	s.wg.Add(1)
+	return true
+}
+
+func (s *Server) leave(c *Conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+	s.wg.Done()
+}
+
+// Serve answers until ctx ends; it returns when every connection is over.
+func (s *Server) Serve(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { s.Close() })
+	defer stop()
+	err := s.http.Serve(s.ln)
+	s.wg.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close ends every connection and the listener.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.CutAll()
+	return s.http.Close()
+}
+
+// CutAll cuts every websocket.
+func (s *Server) CutAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.Close()
+	}
+}
+
+// Conn is the server's end of one websocket.
+type Conn struct {
+	s    *Server
+	ws   *websocket.Conn
+	out  chan []byte
+	done chan struct{}
+	once sync.Once
+
+	mu     sync.Mutex
+	kept   []byte      // a message that Reorder holds back
+	lose   int64       // messages that a Burst has still to lose
+	silent venue.Nanos // say nothing until then
+	late   venue.Nanos // nothing leaves before then
+}
+
+// Read is the client's next message; an error when the connection is over.
+func (c *Conn) Read() ([]byte, error) {
+	_, m, err := c.ws.ReadMessage()
+	return m, err
+}
+
+// Reply sends a control message, which no fault touches but a cut.
+func (c *Conn) Reply(msg []byte) { c.queue(msg) }
+
+// Send sends a market-data message through the faults. corrupt, where not nil, makes the message that BadChecksum sends.
+func (c *Conn) Send(msg []byte, corrupt func([]byte) []byte) {
+	now := c.s.Clock.Now()
+	f := c.s.Faults
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.lose > 0:
+		c.lose--
+		f.Ended(now)
+		return
+	case now < c.silent:
+		f.Ended(now)
+		return
+	case f.Strikes(Disconnect, now):
+		c.Close()
+		return
+	case f.Strikes(Silence, now):
+		c.silent = now + venue.Nanos(f.Amount(4000))*venue.Millisecond
+		return
+	case f.Strikes(Burst, now):
+		c.lose = 1 + f.Amount(20)
+		return
+	case f.Strikes(Drop, now):
+		return
+	case f.Strikes(Delay, now):
+		c.late = now + venue.Nanos(f.Amount(200))*venue.Millisecond
+	}
+	if corrupt != nil && f.Strikes(BadChecksum, now) {
+		msg = corrupt(msg)
+	} else if f.Strikes(Garble, now) {
+		msg = append([]byte(nil), msg[:len(msg)/2]...)
+	}
+	if c.kept == nil && f.Strikes(Reorder, now) {
+		c.kept = msg
+		return
+	}
+	c.queue(msg)
+	if c.kept != nil {
+		c.queue(c.kept)
+		c.kept = nil
+	}
+	if f.Strikes(Duplicate, now) {
+		c.queue(msg)
+	}
+}
+
+// queue hands a message to the writing goroutine; a client that does not read is cut, as venues do.
+func (c *Conn) queue(msg []byte) {
+	select {
+	case c.out <- msg:
+	default:
+		c.Close()
+	}
+}
+
+// Close cuts the connection.
+func (c *Conn) Close() {
+	c.once.Do(func() {
+		close(c.done)
+		c.ws.UnderlyingConn().Close()
+	})
+}
+
+// Done is closed when the connection is over.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// write is the writing goroutine: messages in order, and a ping frame every 20 s.
+func (c *Conn) write() {
+	ping := c.s.Clock.Timer(20 * venue.Second)
+	defer ping.Stop()
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-ping.C:
+			ping.Reset(20 * time.Second)
+			if c.ws.WriteControl(websocket.PingMessage, nil, c.s.Clock.Deadline(5*venue.Second)) != nil {
+				c.Close()
+				return
+			}
+		case m := <-c.out:
+			if !c.wait() {
+				return
+			}
+			c.ws.SetWriteDeadline(c.s.Clock.Deadline(5 * venue.Second))
+			if c.ws.WriteMessage(websocket.TextMessage, m) != nil {
+				c.Close()
+				return
+			}
+		}
+	}
+}
+
+// wait holds the stream up where Delay says so. False when the connection ended meanwhile.
+func (c *Conn) wait() bool {
+	c.mu.Lock()
+	late := c.late
+	c.mu.Unlock()
+	left := late - c.s.Clock.Now()
+	if left <= 0 {
+		return true
+	}
+	t := c.s.Clock.Timer(left)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		c.s.Faults.Ended(c.s.Clock.Now())
+		return true
+	case <-c.done:
+		return false
+	}
+}
