@@ -11,63 +11,61 @@ import (
 // checksumDepth is the number of levels per side under the checksum, whatever depth is subscribed.
 const checksumDepth = 10
 
+// room is the buffer of digits; longest is what one number may take: 16 digits, 18 zeros, and what the store of a word
+// writes beyond them.
+const (
+	room    = 512
+	longest = 48
+)
+
 // checksum is the CRC-32 (IEEE) of the best ten asks, then the best ten bids, each price and quantity as the venue prints it
 // without the point and without leading zeros (venues/kraken.md, 1.5). Fewer levels than ten on a side count as they are.
 //
-// Text is what a value has at PriceText and QtyText decimals; a scale that is larger only adds zeros to cut, a smaller
-// one lacks zeros to add, so no division is needed. The sum is taken by a table of our own: hash/crc32 reaches its
-// code through a function variable, which would move the buffer to the heap at every call.
+// Text is what a value has at PriceText and QtyText decimals; a scale that is larger only has zeros to cut, a smaller one
+// lacks zeros to add, so no division is needed. The sum is taken by a table of our own: hash/crc32 reaches its code
+// through a function variable, which would move the buffer to the heap at every call.
 func checksum(in *venue.Instrument, bids, asks []venue.Level) uint32 {
-	t := text{crc: ^uint32(0)}
+	var buf [room]byte
+	n, crc := 0, ^uint32(0)
 	price, qty := int(in.PriceText)-int(in.PriceScale), int(in.QtyText)-int(in.QtyScale)
-	for _, l := range asks[:min(len(asks), checksumDepth)] {
-		t.add(uint64(l.Price), price)
-		t.add(uint64(l.Qty), qty)
+	for _, side := range [2][]venue.Level{asks, bids} {
+		for i := range side[:min(len(side), checksumDepth)] {
+			if n > room-2*longest {
+				crc, n = sum(crc, buf[:n]), 0
+			}
+			n = appendDigits(&buf, n, uint64(side[i].Price), price)
+			n = appendDigits(&buf, n, uint64(side[i].Qty), qty)
+		}
 	}
-	for _, l := range bids[:min(len(bids), checksumDepth)] {
-		t.add(uint64(l.Price), price)
-		t.add(uint64(l.Qty), qty)
-	}
-	t.flush()
-	return ^t.crc
+	return ^sum(crc, buf[:n])
 }
 
-// longest is room for one number: 16 digits, 18 zeros, and what a word store writes beyond them.
-const longest = 48
-
-// text gathers digits and sums them up when the buffer is full.
-type text struct {
-	buf [512]byte
-	n   int
-	crc uint32
-}
-
-// add writes the digits of v < 10^16, without leading zeros, then more zeros, or less that many digits where more is
-// negative.
-func (t *text) add(v uint64, more int) {
-	if t.n > len(t.buf)-longest {
-		t.flush()
-	}
-	b := t.buf[t.n : t.n+longest]
-	n := 0
-	if hi := v / 1e8; hi != 0 {
+// appendDigits writes the digits of v < 10^16 at buf[n:], without leading zeros, then more zeros, or less that many digits
+// where more is negative, and returns the end.
+func appendDigits(buf *[room]byte, n int, v uint64, more int) int {
+	from := n
+	if v >= 1e8 {
+		hi := v / 1e8
 		w := digits8(hi)
 		skip := bits.TrailingZeros64(w) >> 3
-		binary.LittleEndian.PutUint64(b, (w|zeros)>>(8*skip))
-		n = 8 - skip
-		binary.LittleEndian.PutUint64(b[n:], digits8(v%1e8)|zeros)
+		binary.LittleEndian.PutUint64(buf[n:], (w|zeros)>>(8*skip&63))
+		n += 8 - skip
+		binary.LittleEndian.PutUint64(buf[n:], digits8(v-hi*1e8)|zeros)
 		n += 8
 	} else if v != 0 {
 		w := digits8(v)
 		skip := bits.TrailingZeros64(w) >> 3
-		binary.LittleEndian.PutUint64(b, (w|zeros)>>(8*skip))
-		n = 8 - skip
+		binary.LittleEndian.PutUint64(buf[n:], (w|zeros)>>(8*skip&63))
+		n += 8 - skip
 	}
-	for i := 0; i < more && n > 0; i++ {
-		b[n] = '0'
+	if more == 0 {
+		return n
+	}
+	for i := 0; i < more && n > from; i++ {
+		buf[n] = '0'
 		n++
 	}
-	t.n += max(n+min(more, 0), 0)
+	return max(n+min(more, 0), from)
 }
 
 // zeros is eight times '0'.
@@ -84,9 +82,8 @@ func digits8(v uint64) uint64 {
 	return q | (x-q*10)<<8
 }
 
-// flush sums up what is gathered, eight bytes at a time.
-func (t *text) flush() {
-	b, crc := t.buf[:t.n], t.crc
+// sum continues a checksum over b, eight bytes at a time.
+func sum(crc uint32, b []byte) uint32 {
 	for len(b) >= 8 {
 		w := binary.LittleEndian.Uint64(b) ^ uint64(crc)
 		crc = slices[7][w&0xff] ^ slices[6][w>>8&0xff] ^ slices[5][w>>16&0xff] ^ slices[4][w>>24&0xff] ^
@@ -96,7 +93,7 @@ func (t *text) flush() {
 	for _, c := range b {
 		crc = slices[0][byte(crc)^c] ^ crc>>8
 	}
-	t.n, t.crc = 0, crc
+	return crc
 }
 
 // slices[k][c] is the sum of byte c followed by k zero bytes.
