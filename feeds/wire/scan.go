@@ -39,9 +39,9 @@ func Why(next int) venue.Reason {
 // Load8 is the word of the eight bytes at b[i:].
 func Load8(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
 
-// Lit steps over the literal s; a negative index when b does not continue with it.
+// Lit steps over the literal s; a negative index when b does not continue with it, or when i is negative already.
 func Lit(b []byte, i int, s string) int {
-	if len(b)-i >= len(s) && string(b[i:i+len(s)]) == s {
+	if i >= 0 && len(b)-i >= len(s) && string(b[i:i+len(s)]) == s {
 		return i + len(s)
 	}
 	return fail(venue.Malformed)
@@ -118,6 +118,9 @@ func fixedSlow(b []byte, i int, scale uint8) (int64, int) {
 			break
 		}
 		j++
+	}
+	if j == len(b) {
+		return 0, fail(venue.Malformed) // the message ended inside the number
 	}
 	v, f := fixed.Parse(b[i:j], scale)
 	switch f {

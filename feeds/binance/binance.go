@@ -1,0 +1,70 @@
+// Package binance is the market data of Binance: spot (and Binance.US, which speaks the same protocol), USD-M and COIN-M
+// futures: depthUpdate, bookTicker, trade, and the REST book (venues/binance.md, sections 1, 4 and 6).
+//
+// A message that has the shape of the venue's own is decoded in one pass by a scanner that compares every byte it does
+// not convert (depth.go, ticker.go, snapshot.go) and writes Events directly; any other valid JSON goes to a general
+// parser (fallback.go), which gives the same records. Chain rules (U, u, pu) are the book's business, not the decoder's.
+//
+// Ownership: a Decoder belongs to the goroutine of its connection; the adapters and the table are read-only.
+//
+// Decisions
+//   - 2026-11-25: scanners are positional, with the shape of an instrument's numbers assumed from the last one seen
+//     (shape.go). Measured in one run against fastjson with a reused parser: see BenchmarkDepth and BenchmarkTicker.
+//     Rejected: a scan of each number for its end before the next is found (a third slower), bytes.IndexByte per quote
+//     (slower than a byte loop), unsafe loads (the fixed window of shape.go needs no bounds checks either).
+//   - 2026-11-25: aggTrade is ignored. It reports the fills of trade once more, and both may run on one socket.
+//   - 2026-11-25: partial books (@depth5, 10, 20) and the RPI book are ignored: they share depthUpdate with the book
+//     but not its levels. Only the stream's name tells, so without the combined wrapper do not subscribe to them.
+//   - 2026-11-25: prices and sizes are decoded as printed. A 1000SHIB contract is an instrument of the base 1000SHIB,
+//     as the venue itself lists it, with multiplier 1; nothing is rescaled here.
+//   - 2026-11-25: an unknown symbol is answered before the rest of the message is read. It may carry the messages of a
+//     thousand symbols nobody asked for, and nothing depends on whether they are well formed.
+package binance
+
+import (
+	"oneprice/books/venue"
+	"oneprice/feeds/wire"
+)
+
+// product is what differs between the three adapters.
+type product struct {
+	name  string
+	chain venue.Chain
+	kind  venue.Kind // of a symbol without a delivery date
+	coin  bool       // inverse contracts, settled in the coin
+}
+
+var (
+	spot  = product{name: "binance", chain: venue.ChainRange, kind: venue.Spot}
+	usdm  = product{name: "binance-usdm", chain: venue.ChainPrev, kind: venue.Perpetual}
+	coinm = product{name: "binance-coinm", chain: venue.ChainPrev, kind: venue.Perpetual, coin: true}
+)
+
+// Spot, USDM and COINM are the venue's three products as the catalogue knows them.
+var (
+	Spot  = spot.adapter("A message lost among U..u of one depthUpdate cannot show: ids count changes of the book, not messages.")
+	USDM  = usdm.adapter("U is not chained here, only pu: ids between two messages are skipped by the venue itself.")
+	COINM = coinm.adapter("U is not chained here, only pu: ids between two messages are skipped by the venue itself.")
+)
+
+// blind is true of every product: there is no checksum, and only depthUpdate carries a chain.
+var blind = []string{
+	"There is no checksum: a price or size altered inside a depthUpdate that keeps its ids is seen only at the touch, when a bookTicker carries the same u, or when the book crosses.",
+	"bookTicker and trade carry no chain: one that is lost, repeated or swapped is not seen.",
+	"Levels outside the snapshot's depth are unknown until they change.",
+	"A message lost after the last depthUpdate received is not seen until the next one; a quiet symbol sends none.",
+	"A snapshot carries one id: one altered in its levels is believed.",
+}
+
+func (p product) adapter(more ...string) wire.Adapter {
+	return wire.Adapter{
+		Name:     p.name,
+		Detect:   func(kind, request string, msg []byte) bool { return p.detect(kind, request, msg) },
+		Discover: func() wire.Discoverer { return newDiscoverer(p) },
+		Listings: p.listings(),
+		Decoder: func(id venue.ID, ins []*venue.Instrument) wire.Decoder {
+			return newDecoder(id, ins, p.chain)
+		},
+		BlindSpots: append(append([]string(nil), blind...), more...),
+	}
+}
