@@ -49,9 +49,7 @@ func (d *decoder) item(recv venue.Nanos, msg, b []byte, i int) int {
 		return -1
 	}
 	d.frames.Open(d.id, s.in.Inst, 0, recv, d.count(s))
-	if i = d.levels(s.in, venue.Bids, msg, b, i); i < 0 {
-		return -1
-	}
+	i = d.levels(s.in, venue.Bids, msg, b, i)
 	if i = wire.Lit(msg, i, `,"asks":[`); i < 0 {
 		return -1
 	}
@@ -62,16 +60,10 @@ func (d *decoder) item(recv venue.Nanos, msg, b []byte, i int) int {
 		return -1
 	}
 	crc, i := wire.Uint(b, i)
-	if i < 0 || crc > 1<<32-1 {
-		return -1
-	}
-	if i = wire.Lit(msg, i, `,"timestamp":"`); i < 0 {
+	if i = wire.Lit(msg, i, `,"timestamp":"`); i < 0 || crc > 1<<32-1 {
 		return -1
 	}
 	at, i := wire.Time(b, i)
-	if i < 0 {
-		return -1
-	}
 	d.frames.Close(at, int64(crc))
 	return wire.Lit(msg, i, `"}`)
 }
@@ -103,10 +95,7 @@ func (d *decoder) levels(in *venue.Instrument, side uint8, msg, b []byte, i int)
 			return -1
 		}
 		p, j := wire.Fixed(b, i, in.PriceScale)
-		if j < 0 || p <= 0 {
-			return -1
-		}
-		if i = wire.Lit(msg, j, `,"qty":`); i < 0 {
+		if i = wire.Lit(msg, j, `,"qty":`); i < 0 || p <= 0 {
 			return -1
 		}
 		q, j := wire.Fixed(b, i, in.QtyScale)

@@ -31,9 +31,7 @@ func (d *decoder) scanV1(recv venue.Nanos, msg, b []byte) venue.Reason {
 		side := venue.Bids
 		if j := wire.Lit(msg, i, `,{"b":[`); j > 0 {
 			i = j
-		} else if i = wire.Lit(msg, i, `,{"a":[`); i > 0 {
-			side = venue.Asks
-		} else {
+		} else if i, side = wire.Lit(msg, i, `,{"a":[`), venue.Asks; i < 0 {
 			return venue.NotMyShape
 		}
 		var at venue.Nanos
@@ -72,32 +70,21 @@ func (d *decoder) levelsV1(in *venue.Instrument, side uint8, msg, b []byte, i in
 			return 0, -1
 		}
 		p, j := wire.Fixed(b, i, in.PriceScale)
-		if j < 0 || p <= 0 {
-			return 0, -1
-		}
-		if i = wire.Lit(msg, j, `","`); i < 0 {
+		if i = wire.Lit(msg, j, `","`); i < 0 || p <= 0 {
 			return 0, -1
 		}
 		q, j := wire.Fixed(b, i, in.QtyScale)
-		if j < 0 || q < 0 {
-			return 0, -1
-		}
-		if i = wire.Lit(msg, j, `","`); i < 0 {
+		if i = wire.Lit(msg, j, `","`); i < 0 || q < 0 {
 			return 0, -1
 		}
 		at, j := stampV1(msg, b, i)
-		if j < 0 {
-			return 0, -1
-		}
 		newest = max(newest, at)
 		if i = wire.Lit(msg, j, `"]`); i < 0 {
-			if i = wire.Lit(msg, j, `","r"]`); i < 0 {
-				return 0, -1
-			}
+			i = wire.Lit(msg, j, `","r"]`)
 		}
 		d.frames.Level(side, fixed.Price(p), fixed.Qty(q))
 		switch {
-		case i >= len(msg):
+		case i < 0 || i >= len(msg):
 			return 0, -1
 		case msg[i] == ',':
 			i++
