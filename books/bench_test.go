@@ -257,9 +257,10 @@ func BenchmarkStructure(b *testing.B) {
 			}
 			b.Run(name, func(b *testing.B) {
 				us, moved := stream(1<<16, depth, drift)
-				l, s, t := newLadder(4096), &sliced{[2]sorted{{sign: -1}, {sign: 1}}}, newTrees()
+				l, s, t := newLadder(8192), &sliced{[2]sorted{{sign: -1}, {sign: 1}}}, newTrees()
 				rotate(b, []candidate{
 					{"ladder", player(us, moved, depth, l.set)},
+					{"ladder4k", player(us, moved, depth, newLadder(4096).set)},
 					{"slice", player(us, moved, depth, s.set)},
 					{"btree", player(us, moved, depth, t.set)},
 				})

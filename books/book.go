@@ -63,7 +63,7 @@ type Counters struct {
 // Config sizes a book; zero fields take defaults.
 type Config struct {
 	// Window is the number of ticks per side held in the ladder (8 bytes each), rounded up to a power of two from 256
-	// to 4096; default 4096. It bounds memory and speed, never what a book can hold.
+	// to 8192; default 8192. It bounds memory and speed, never what a book can hold.
 	Window int
 	// Pending is the number of records that may wait for a snapshot; default 16384. Room is taken as needed.
 	Pending int
@@ -103,7 +103,7 @@ type Book struct {
 
 // New makes an Empty book. The instrument must outlive it; its Tick is read here and by Retick only.
 func New(in *venue.Instrument, cfg Config) *Book {
-	window, waiting := 4096, cfg.Pending
+	window, waiting := maxWords*64, cfg.Pending
 	if cfg.Window > 0 {
 		window = ceilPow2(min(max(cfg.Window, 256), maxWords*64))
 	}

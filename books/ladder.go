@@ -15,18 +15,18 @@ import (
 // is set; base moves by whole words of 64 ticks.
 type side struct {
 	qty   []int64
-	words [maxWords + 1]uint64 // one bit per quantity, and one empty word so that below may start past the end
-	sum   uint64               // one bit per word
-	base  int64                // key of qty[0]
-	best  int64                // offset of the best level, −1 when the side is empty
-	n     int                  // levels in window and far
-	sign  int64                // +1 bids, −1 asks
-	step  int64                // sign × tick: price = key × step
+	words [maxWords + 1]uint64    // one bit per quantity, and one empty word so that below may start past the end
+	sum   [maxWords/64 + 1]uint64 // one bit per word, and one empty word likewise
+	base  int64                   // key of qty[0]
+	best  int64                   // offset of the best level, −1 when the side is empty
+	n     int                     // levels in window and far
+	sign  int64                   // +1 bids, −1 asks
+	step  int64                   // sign × tick: price = key × step
 	far   far
 }
 
-// maxWords keeps the upper level of the bitmap in one machine word.
-const maxWords = 64
+// maxWords bounds the window.
+const maxWords = 128
 
 func newSide(window int, sign int64, tick fixed.Price) side {
 	return side{qty: make([]int64, window), base: nowhere, best: -1, sign: sign, step: sign * int64(tick)}
@@ -50,7 +50,7 @@ func (s *side) set(k, q int64) {
 	w := i >> 6 % maxWords
 	x := s.words[w]&^(1<<(i&63)) | is<<(i&63)
 	s.words[w] = x
-	s.sum = s.sum&^(1<<w) | bit(x != 0)<<w
+	s.sum[w/64] = s.sum[w/64]&^(1<<(w%64)) | bit(x != 0)<<(w%64)
 	best := s.best
 	if uint64(q)|(uint64(best)^i) == 0 {
 		s.worsen(best)
@@ -103,7 +103,7 @@ func (s *side) setOutside(k, q int64) {
 func (s *side) mark(i int64) {
 	w := uint64(i) >> 6 % maxWords
 	s.words[w] |= 1 << (uint64(i) & 63)
-	s.sum |= 1 << w
+	s.sum[w/64] |= 1 << (w % 64)
 }
 
 // below is the highest occupied offset under i, −1 when there is none. i may be one past the window.
@@ -112,11 +112,16 @@ func (s *side) below(i int64) int64 {
 	if x := s.words[w] & (1<<(uint64(i)&63) - 1); x != 0 {
 		return int64(w<<6) + int64(bits.Len64(x)) - 1
 	}
-	x := s.sum & (1<<w - 1)
-	if x == 0 {
-		return -1
+	v := w / 64
+	x := s.sum[v] & (1<<(w%64) - 1)
+	for x == 0 {
+		if v == 0 {
+			return -1
+		}
+		v--
+		x = s.sum[v]
 	}
-	w = uint64(bits.Len64(x)) - 1
+	w = v*64 + uint64(bits.Len64(x)) - 1
 	return int64(w<<6) + int64(bits.Len64(s.words[w])) - 1
 }
 
@@ -153,7 +158,7 @@ func (s *side) evict(end int64) {
 			s.qty[i] = 0
 		}
 		s.words[w] = 0
-		s.sum &^= 1 << uint64(w)
+		s.sum[w/64] &^= 1 << uint64(w%64)
 	}
 }
 
@@ -173,10 +178,9 @@ func (s *side) slide(shift int64) {
 		copy(words[-shift/64:], words)
 		clear(words[:-shift/64])
 	}
-	if shift > 0 {
-		s.sum >>= uint64(shift / 64)
-	} else {
-		s.sum <<= uint64(-shift / 64)
+	s.sum = [len(s.sum)]uint64{}
+	for w, x := range words {
+		s.sum[w/64] |= bit(x != 0) << (w % 64)
 	}
 }
 
@@ -204,7 +208,10 @@ func (s *side) trim(depth int) {
 
 // lowest is the lowest occupied offset of a window that is not empty.
 func (s *side) lowest() int64 {
-	w := bits.TrailingZeros64(s.sum)
+	w := 0
+	for w < len(s.words)-1 && s.words[w] == 0 {
+		w++
+	}
 	return int64(w<<6 + bits.TrailingZeros64(s.words[w]))
 }
 
@@ -214,7 +221,7 @@ func (s *side) clear() {
 		return
 	}
 	clear(s.qty)
-	s.words, s.sum = [maxWords + 1]uint64{}, 0
+	s.words, s.sum = [len(s.words)]uint64{}, [len(s.sum)]uint64{}
 	s.far.clear()
 	s.best, s.n, s.base = -1, 0, nowhere
 }

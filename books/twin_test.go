@@ -82,11 +82,23 @@ func (w *twin) believed(side venue.Side) []venue.Level {
 	return out
 }
 
+// top is the best level, found by looking at all.
 func (w *twin) top(side venue.Side) venue.Level {
-	if l := w.levels(side); len(l) > 0 {
-		return l[0]
+	var best venue.Level
+	if side == venue.Buy {
+		for p, q := range w.bids {
+			if p > best.Price {
+				best = venue.Level{Price: p, Qty: q}
+			}
+		}
+		return best
 	}
-	return venue.Level{}
+	for p, q := range w.asks {
+		if best.Qty == 0 || p < best.Price {
+			best = venue.Level{Price: p, Qty: q}
+		}
+	}
+	return best
 }
 
 func (w *twin) stale(why venue.Reason) {
@@ -150,26 +162,25 @@ func (w *twin) write(frame []venue.Event) {
 
 // settle applies depth, checksum and crossed rules.
 func (w *twin) settle(h *venue.Event) venue.Reason {
-	bids, asks := w.levels(venue.Buy), w.levels(venue.Sell)
 	if d := w.in.Depth; d > 0 {
-		for len(bids) > d {
-			delete(w.bids, bids[len(bids)-1].Price)
-			bids = bids[:len(bids)-1]
+		for _, l := range w.levels(venue.Buy)[min(d, len(w.bids)):] {
+			delete(w.bids, l.Price)
 		}
-		for len(asks) > d {
-			delete(w.asks, asks[len(asks)-1].Price)
-			asks = asks[:len(asks)-1]
+		for _, l := range w.levels(venue.Sell)[min(d, len(w.asks)):] {
+			delete(w.asks, l.Price)
 		}
 	}
 	if h.CRC() != venue.NoChecksum && w.in.Checksum != nil {
 		n := w.in.ChecksumDepth
+		bids, asks := w.levels(venue.Buy), w.levels(venue.Sell)
 		if int64(w.in.Checksum(w.in, bids[:min(n, len(bids))], asks[:min(n, len(asks))])) != h.CRC() {
 			w.c.ChecksumsFailed++
 			return venue.ChecksumMismatch
 		}
 		w.c.ChecksumsVerified++
 	}
-	if len(bids) > 0 && len(asks) > 0 && bids[0].Price >= asks[0].Price {
+	bid, ask := w.top(venue.Buy), w.top(venue.Sell)
+	if bid.Qty > 0 && ask.Qty > 0 && bid.Price >= ask.Price {
 		return venue.Crossed
 	}
 	return venue.OK
