@@ -8,9 +8,10 @@ import (
 )
 
 func TestBook_agreesWithTwinUnderRandomFaults(t *testing.T) {
+	t.Parallel()
 	seen := [4]int{}
 	for kind := range 256 {
-		steer := make([]byte, 4000)
+		steer := make([]byte, 2000)
 		rng := rand.NewChaCha8([32]byte{byte(kind), 1})
 		_, err := rng.Read(steer)
 		require.NoError(t, err)
@@ -22,8 +23,8 @@ func TestBook_agreesWithTwinUnderRandomFaults(t *testing.T) {
 		}
 	}
 	t.Logf("steps ended empty %d, syncing %d, live %d, stale %d times", seen[Empty], seen[Syncing], seen[Live], seen[Stale])
-	require.Greater(t, seen[Live], 20_000)
-	require.Greater(t, seen[Stale], 20_000)
+	require.Greater(t, seen[Live], 10_000)
+	require.Greater(t, seen[Stale], 10_000)
 	require.NotZero(t, seen[Syncing])
 }
 

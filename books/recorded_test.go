@@ -106,6 +106,7 @@ func TestBook_recordedBinanceChainsAndAgreesWithItsTouch(t *testing.T) {
 	for i := range binanceFiles {
 		c := &binanceFiles[i]
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			b, w := New(&c.in, Config{}), newTwin(&c.in, Config{Pending: 16384, Touches: 1024})
 			diffs, messages := uint64(0), 0
 			recording(t, "binance/"+c.name+".jsonl.gz", func(recv venue.Nanos, line *fastjson.Value) {
@@ -121,7 +122,7 @@ func TestBook_recordedBinanceChainsAndAgreesWithItsTouch(t *testing.T) {
 					b.ApplyTouch(touch)
 					w.touch(touch)
 				}
-				if messages++; messages%2000 == 0 {
+				if messages++; messages%5000 == 0 {
 					agree(t, b, w)
 				}
 				agreeTop(t, b, w)
@@ -157,6 +158,7 @@ func krakenSum(in *venue.Instrument, bids, asks []venue.Level) uint32 {
 }
 
 func TestBook_recordedKrakenChecksumsVerify(t *testing.T) {
+	t.Parallel()
 	type pair struct {
 		in *venue.Instrument
 		b  *Book
@@ -214,4 +216,70 @@ func TestBook_recordedKrakenChecksumsVerify(t *testing.T) {
 	}
 	require.Len(t, pairs, 5)
 	require.EqualValues(t, 2375, verified)
+}
+
+// TestBook_recordedCoinbaseKeepsEveryLevel replays two books of tens of thousands of levels, most of them far from the
+// touch, with their snapshots in parts.
+func TestBook_recordedCoinbaseKeepsEveryLevel(t *testing.T) {
+	t.Parallel()
+	type pair struct {
+		b *Book
+		w *twin
+	}
+	in := &venue.Instrument{PriceScale: 2, QtyScale: 8, Tick: 1}
+	pairs := map[string]*pair{}
+	updates := 0
+	recording(t, "coinbase/advanced-l2-btc-eth-20260809.jsonl.gz", func(recv venue.Nanos, line *fastjson.Value) {
+		msg := line.Get("msg")
+		if string(msg.GetStringBytes("channel")) != "l2_data" {
+			return
+		}
+		for _, ev := range msg.GetArray("events") {
+			var l [2][]venue.Level
+			for _, u := range ev.GetArray("updates") {
+				s := 0
+				if string(u.GetStringBytes("side")) == "offer" {
+					s = 1
+				}
+				l[s] = append(l[s], venue.Level{Price: fixed.Price(number(t, u.Get("price_level"), 2)), Qty: fixed.Qty(number(t, u.Get("new_quantity"), 8))})
+			}
+			name, seq := string(ev.GetStringBytes("product_id")), msg.GetUint64("sequence_num")
+			if string(ev.GetStringBytes("type")) == "snapshot" {
+				p := &pair{New(in, Config{}), newTwin(in, Config{})}
+				pairs[name] = p
+				const parts = 50
+				for i := range parts {
+					more := venue.Part
+					if i == parts-1 {
+						more = 0
+					}
+					var part [2][]venue.Level
+					for s := range l {
+						part[s] = l[s][len(l[s])*i/parts : len(l[s])*(i+1)/parts]
+					}
+					f := pack(part, venue.Snapshot|more, recv, 0, uint64(i), 0, seq, venue.NoChecksum)
+					p.b.Apply(f)
+					p.w.apply(f)
+					require.Equal(t, more == 0, p.b.State() == Live)
+				}
+				agree(t, p.b, p.w)
+				continue
+			}
+			p := pairs[name]
+			require.NotNil(t, p, name)
+			f := pack(l, 0, recv, 0, 0, 0, seq, venue.NoChecksum)
+			p.b.Apply(f)
+			p.w.apply(f)
+			agreeTop(t, p.b, p.w)
+			if updates++; updates%200 == 0 {
+				agree(t, p.b, p.w)
+			}
+		}
+	})
+	for name, p := range pairs {
+		agree(t, p.b, p.w)
+		require.Equal(t, Live, p.b.State(), name)
+		t.Log(name, p.b.Depth(venue.Buy), p.b.Depth(venue.Sell))
+	}
+	require.Equal(t, [2]int{18769, 27238}, [2]int{pairs["BTC-USD"].b.Depth(venue.Buy), pairs["BTC-USD"].b.Depth(venue.Sell)})
 }

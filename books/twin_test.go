@@ -162,22 +162,25 @@ func (w *twin) write(frame []venue.Event) {
 
 // settle applies depth, checksum and crossed rules.
 func (w *twin) settle(h *venue.Event) venue.Reason {
-	if d := w.in.Depth; d > 0 {
-		for _, l := range w.levels(venue.Buy)[min(d, len(w.bids)):] {
-			delete(w.bids, l.Price)
-		}
-		for _, l := range w.levels(venue.Sell)[min(d, len(w.asks)):] {
-			delete(w.asks, l.Price)
-		}
-	}
-	if h.CRC() != venue.NoChecksum && w.in.Checksum != nil {
-		n := w.in.ChecksumDepth
+	if w.in.Depth > 0 || w.in.Checksum != nil {
 		bids, asks := w.levels(venue.Buy), w.levels(venue.Sell)
-		if int64(w.in.Checksum(w.in, bids[:min(n, len(bids))], asks[:min(n, len(asks))])) != h.CRC() {
+		if d := w.in.Depth; d > 0 {
+			for _, l := range bids[min(d, len(bids)):] {
+				delete(w.bids, l.Price)
+			}
+			for _, l := range asks[min(d, len(asks)):] {
+				delete(w.asks, l.Price)
+			}
+		}
+		n := w.in.ChecksumDepth
+		switch {
+		case h.CRC() == venue.NoChecksum || w.in.Checksum == nil:
+		case int64(w.in.Checksum(w.in, bids[:min(n, len(bids))], asks[:min(n, len(asks))])) != h.CRC():
 			w.c.ChecksumsFailed++
 			return venue.ChecksumMismatch
+		default:
+			w.c.ChecksumsVerified++
 		}
-		w.c.ChecksumsVerified++
 	}
 	bid, ask := w.top(venue.Buy), w.top(venue.Sell)
 	if bid.Qty > 0 && ask.Qty > 0 && bid.Price >= ask.Price {
