@@ -1,6 +1,7 @@
 package binance
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/feeds/wire"
+	"oneprice/feeds/wire/wiretest"
 )
 
 // baseline is what this job costs with a good general parser and nothing else: fastjson with a reused parser, fields
@@ -150,13 +152,9 @@ func synthetic(n int) [][]byte {
 			}
 			m = fmt.Appendf(m, `["%d.%02d000000","%d.%05d000"]`, p/100, p%100, q/100_000, q%100_000)
 		}
-		pool[k] = slacked(string(m) + "]}")
+		pool[k] = wiretest.Slacked(string(m) + "]}")
 	}
 	return pool
-}
-
-func slacked(text string) []byte {
-	return append([]byte(text), make([]byte, wire.Slack)...)[:len(text)]
 }
 
 // cpu is the processor time that this process has used.
@@ -222,12 +220,47 @@ func fallbackOnly(d *Decoder) func([]byte) bool {
 
 var compared = []string{"fastjson", "scanner", "fallback"}
 
+// recorded are the data of a recording's websocket messages of one kind, as they came (in the combined wrapper).
+func recorded(b *testing.B, file, kind string) [][]byte {
+	var pool [][]byte
+	for _, l := range wiretest.WS(wiretest.Lines(b, file)) {
+		if len(pool) < 4096 && bytes.Contains(l.Msg[:min(60, len(l.Msg))], []byte(kind)) {
+			pool = append(pool, l.Msg)
+		}
+	}
+	return pool
+}
+
 func BenchmarkDepth(b *testing.B) {
 	for _, n := range []int{2, 20, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			f := &baseline{price: 2, size: 5}
 			versus(b, synthetic(n), compared, f.depth, scanOnly(spotBTC(2, 5)), fallbackOnly(spotBTC(2, 5)))
 		})
+	}
+}
+
+// BenchmarkRecorded runs every kind of message of the three recordings.
+func BenchmarkRecorded(b *testing.B) {
+	for _, c := range []struct {
+		file, symbol string
+		chain        venue.Chain
+		price, size  uint8
+	}{
+		{"spot-btcusdt", "BTCUSDT", venue.ChainRange, 2, 7},
+		{"usdm-btcusdt", "BTCUSDT", venue.ChainPrev, 2, 7},
+		{"cm-btcusd_perp", "BTCUSD_PERP", venue.ChainPrev, 2, 0},
+	} {
+		for kind, name := range map[string]string{"@depth": "depth", "@bookTicker": "ticker", "@trade": "trade"} {
+			b.Run(c.file+"/"+name, func(b *testing.B) {
+				f := &baseline{price: c.price, size: c.size}
+				job := map[string]func([]byte) bool{"depth": f.depth, "ticker": f.ticker, "trade": f.trade}[name]
+				decoder := func() *Decoder {
+					return newDecoder(1, []*venue.Instrument{{Inst: 1, Venue: 1, Symbol: c.symbol, PriceScale: c.price, QtyScale: c.size}}, c.chain)
+				}
+				versus(b, recorded(b, "binance/"+c.file+".jsonl.gz", kind), compared, job, scanOnly(decoder()), fallbackOnly(decoder()))
+			})
+		}
 	}
 }
 

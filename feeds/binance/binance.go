@@ -65,6 +65,9 @@ func (p product) adapter(more ...string) wire.Adapter {
 		Decoder: func(id venue.ID, ins []*venue.Instrument) wire.Decoder {
 			return newDecoder(id, ins, p.chain)
 		},
+		Feed: func(cfg wire.FeedConfig) (wire.Feeder, error) {
+			return newFeed(p.name, func(id venue.ID, ins []*venue.Instrument) wire.Decoder { return newDecoder(id, ins, p.chain) }, cfg)
+		},
 		BlindSpots: append(append([]string(nil), blind...), more...),
 	}
 }

@@ -6,12 +6,12 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"oneprice/books/fixed"
 	"oneprice/feeds/wire"
 )
 
 // discoverer learns the symbols that have book, touch or trade messages in a recording. What is known of each comes from
-// an exchangeInfo in the recording, else from the shipped table, else from the data; where the data shows decimals finer
-// than the tick or lot that is known (an older list, another site), the data is right.
+// an exchangeInfo in the recording, else from the shipped table, else from the data.
 type discoverer struct {
 	product product
 	doc     wire.Doc
@@ -142,26 +142,49 @@ func (s *sighting) book(sides ...*fastjson.Value) {
 }
 
 func (s *sighting) merge(o *sighting) {
-	s.price.merge(o.price)
-	s.qty.merge(o.qty)
+	s.price.merge(&o.price)
+	s.qty.merge(&o.qty)
 }
 
-// grid is how finely numbers were printed: the decimals of the text, and of its last digit other than zero (spot prints
-// eight decimals whatever the tick).
-type grid struct{ printed, used uint8 }
+// grid is how finely the numbers of an instrument were printed: the decimals of the text, and how many numbers had their
+// last digit other than zero at which decimal (spot prints eight decimals whatever the tick).
+type grid struct {
+	printed uint8
+	used    [fixed.MaxScale + 1]int
+}
 
 func (g *grid) see(text []byte) {
-	g.merge(grid{wire.Decimals(text), wire.Decimals(trim(text))})
+	g.printed = max(g.printed, wire.Decimals(text))
+	g.used[min(wire.Decimals(trim(text)), fixed.MaxScale)]++
 }
 
-func (g *grid) merge(o grid) {
-	g.printed, g.used = max(g.printed, o.printed), max(g.used, o.used)
+func (g *grid) merge(o *grid) {
+	g.printed = max(g.printed, o.printed)
+	for i, n := range o.used {
+		g.used[i] += n
+	}
 }
 
-// finer is step, or a step of the decimals seen where those are finer or nothing is known.
-func (g grid) finer(step string) string {
-	if step == "" || wire.Decimals([]byte(step)) < g.used {
-		return wire.Step(g.used)
+// finer is step, or a finer one where the data says that the step is out of date: more than one number in a hundred
+// needs it. A few finer numbers prove nothing: a book keeps odd sizes from orders older than its lot (BTCUSDT has one in
+// 30,000). Where nothing is known it is the finest step seen at all.
+func (g *grid) finer(step string) string {
+	all := 0
+	for _, n := range g.used {
+		all += n
+	}
+	need := 1
+	if step != "" {
+		need = all/100 + 1
+	}
+	fine := 0
+	for d := len(g.used) - 1; d >= 0; d-- {
+		if fine += g.used[d]; fine >= need {
+			if step == "" || d > int(wire.Decimals([]byte(step))) {
+				return wire.Step(uint8(d))
+			}
+			break
+		}
 	}
 	return step
 }

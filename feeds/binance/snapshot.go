@@ -19,6 +19,9 @@ func (d *Decoder) snapshot(recv venue.Nanos, request string, b []byte, n int) ([
 		at, i = when(b, wire.Lit(b, i, `,"E":`), n)
 		_, i = when(b, wire.Lit(b, i, `,"T":`), n)
 	}
+	if i < 0 {
+		return nil, other
+	}
 	e := d.requested(request)
 	if j := wire.Lit(b, i, `,"symbol":"`); j > 0 {
 		if e, i = d.symbols.at(b, j, n); i < 0 {

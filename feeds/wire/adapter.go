@@ -43,6 +43,8 @@ type Adapter struct {
 	Listings []Listing
 	// Decoder makes the decoder of one connection for these instruments (each with its Inst set).
 	Decoder func(id venue.ID, ins []*venue.Instrument) Decoder
+	// Feed makes the live feed.
+	Feed func(FeedConfig) (Feeder, error)
 	// BlindSpots says, a sentence each, which damage the venue's own rules cannot show.
 	BlindSpots []string
 }

@@ -76,6 +76,9 @@ func NewSession(cfg SessionConfig) *Session {
 	return &Session{cfg: cfg, out: make(chan []byte, 256), buf: make([]byte, 0, 64<<10)}
 }
 
+// SetSink names where records go; before Run.
+func (s *Session) SetSink(out venue.Sink) { s.cfg.Sink = out }
+
 // Counters are the tallies so far.
 func (s *Session) Counters() *SessionCounters { return &s.count }
 

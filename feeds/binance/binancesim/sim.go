@@ -1,0 +1,205 @@
+// Package binancesim is a loopback Binance: spot, USD-M or COIN-M market data over real websockets and REST, with the
+// venue's paths, shapes, sequence rules, weights and limits.
+//
+// Ownership: Run's goroutine moves the market; server goroutines answer clients. A mutex guards the pairs between them.
+//
+// Source: ../shared/venues/binance.md sections 1, 5 and 6 (2026-07).
+package binancesim
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+
+	"oneprice/books/match"
+	"oneprice/books/venue"
+	"oneprice/feeds/venuesim"
+	"oneprice/feeds/wire"
+)
+
+// Kind is which of the venue's markets is simulated.
+type Kind uint8
+
+const (
+	Spot Kind = iota
+	USDM
+	COINM
+)
+
+// Config of a simulator.
+type Config struct {
+	Kind    Kind
+	Net     wire.Net
+	Clock   *wire.Clock
+	Faults  *venuesim.Faults
+	Address string
+	Seed    uint64
+	Pairs   []venuesim.PairConfig
+	// ActsPerMs is how many things the flow of each pair does in a millisecond, in thousandths.
+	ActsPerMs int64
+	// DepthEvery is the span that one depth update covers: 100 ms at spot, less at futures.
+	DepthEvery venue.Nanos
+}
+
+// Sim is one simulated market of the venue.
+type Sim struct {
+	cfg    Config
+	server *venuesim.Server
+	weight *wire.Limiter
+
+	mu    sync.Mutex
+	pairs []*pair
+	subs  []*subscriber // in the order of connecting: a seed then gives one order of everything
+	due   venue.Nanos
+	debt  int64 // acts owed, in thousandths
+}
+
+// New listens; Run serves.
+func New(cfg Config) (*Sim, error) {
+	s := &Sim{cfg: cfg, weight: wire.NewLimiter(cfg.Clock, 6000, 60*venue.Second)}
+	for i, p := range cfg.Pairs {
+		s.pairs = append(s.pairs, newPair(cfg.Kind, cfg.Seed*1000+uint64(i), p))
+	}
+	var err error
+	if s.server, err = venuesim.NewServer(cfg.Net, cfg.Clock, cfg.Faults, cfg.Address); err != nil {
+		return nil, err
+	}
+	s.routes()
+	return s, nil
+}
+
+// Addr is host:port.
+func (s *Sim) Addr() string { return s.server.Addr() }
+
+func (s *Sim) routes() {
+	ws, rest := "", "/api/v3"
+	switch s.cfg.Kind {
+	case USDM:
+		ws, rest = "/public", "/fapi/v1"
+	case COINM:
+		rest = "/dapi/v1"
+	}
+	s.server.Socket(ws+"/stream", s.session)
+	s.server.Socket(ws+"/ws/{name}", s.session)
+	s.server.Socket(ws+"/ws", s.session)
+	s.server.Rest("GET "+rest+"/depth", s.tooMany, s.depth)
+	s.server.Rest("GET "+rest+"/exchangeInfo", s.tooMany, s.exchangeInfo)
+}
+
+// Run moves the market and serves until ctx ends.
+func (s *Sim) Run(ctx context.Context) error {
+	s.mu.Lock()
+	now := s.cfg.Clock.Now()
+	for _, p := range s.pairs {
+		p.Fair.Advance(now)
+		p.Fill(now, func(r *match.Result) { p.note(r, now) })
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for s.cfg.Clock.Sleep(ctx, venue.Millisecond) == nil {
+			s.step(s.cfg.Clock.Now())
+		}
+	}()
+	err := s.server.Serve(ctx)
+	<-done
+	if err != nil {
+		return fmt.Errorf("binancesim: %w", err)
+	}
+	return nil
+}
+
+// step lets a millisecond of the market happen and publishes it.
+func (s *Sim) step(now venue.Nanos) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cfg.Faults.Strikes(venuesim.Restart, now) {
+		s.server.CutAll()
+	}
+	s.debt += s.cfg.ActsPerMs
+	acts := s.debt / 1000
+	s.debt %= 1000
+	for _, p := range s.pairs {
+		p.Fair.Advance(now)
+		for range acts {
+			p.Act(now, func(r *match.Result) { s.happened(p, r, now) })
+		}
+	}
+	if now < s.due {
+		return
+	}
+	s.due = now + s.cfg.DepthEvery
+	for _, p := range s.pairs {
+		if m := p.diff(now); m != nil {
+			s.publish(p.stream("depth"), m)
+		}
+	}
+}
+
+// happened sends what one act of the market makes public at once: trades and touches.
+func (s *Sim) happened(p *pair, r *match.Result, now venue.Nanos) {
+	for i := range r.Trades {
+		s.publish(p.stream("trade"), p.trade(&r.Trades[i], now))
+	}
+	if p.note(r, now) {
+		s.publish(p.stream("bookTicker"), p.ticker(now))
+	}
+}
+
+// publish sends one event to everyone subscribed; the depth stream goes by several names of speed.
+func (s *Sim) publish(stream string, data []byte) {
+	for _, x := range s.subs {
+		for _, name := range x.names {
+			if base, _ := splitSpeed(name); base == stream {
+				x.conn.Send(wrap(name, data), nil)
+			}
+		}
+	}
+}
+
+// subscriber is one connection and the streams that it asked for.
+type subscriber struct {
+	conn  *venuesim.Conn
+	names []string
+}
+
+func (x *subscriber) add(names ...string) {
+	for _, n := range names {
+		if !slices.Contains(x.names, n) {
+			x.names = append(x.names, n)
+		}
+	}
+}
+
+func (x *subscriber) remove(name string) {
+	x.names = slices.DeleteFunc(x.names, func(n string) bool { return n == name })
+}
+
+func wrap(stream string, data []byte) []byte {
+	m := make([]byte, 0, len(data)+len(stream)+24)
+	m = append(append(append(m, `{"stream":"`...), stream...), `","data":`...)
+	return append(append(m, data...), '}')
+}
+
+// Truth is the simulator's own book at an update id that it has published: the best levels of both sides. False when the
+// id is unknown or too old.
+func (s *Sim) Truth(symbol string, id uint64) (bids, asks []venue.Level, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.pairs {
+		if p.Symbol == symbol {
+			return p.truth(id)
+		}
+	}
+	return nil, nil, false
+}
+
+// tooMany is the venue's answer to too much weight.
+func (s *Sim) tooMany(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Retry-After", "1")
+	w.WriteHeader(http.StatusTooManyRequests)
+	fmt.Fprint(w, `{"code":-1003,"msg":"Too many requests; current limit is 6000 request weight per 1 MINUTE."}`)
+}

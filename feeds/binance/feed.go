@@ -1,0 +1,136 @@
+package binance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"oneprice/books/venue"
+	"oneprice/feeds/wire"
+)
+
+// market is what differs between the venue's three markets, as the sheet gives it (sections 1.1, 1.2 and 6).
+type market struct {
+	ws, rest   string // public addresses
+	wsPath     string
+	depthPath  string
+	speed      string // of the depth stream
+	perSecond  int64  // messages that a connection may send
+	weight     int64  // request weight per minute
+	bookWeight int64  // of the book with bookLimit levels
+	silence    venue.Nanos
+}
+
+const bookLimit = 1000
+
+var markets = map[string]market{
+	"binance":       {"wss://stream.binance.com:9443", "https://api.binance.com", "/stream", "/api/v3/depth", "100ms", 5, 6000, 50, 30 * venue.Second},
+	"binance-usdm":  {"wss://fstream.binance.com", "https://fapi.binance.com", "/public/stream", "/fapi/v1/depth", "100ms", 10, 2400, 20, 60 * venue.Second},
+	"binance-coinm": {"wss://dstream.binance.com", "https://dapi.binance.com", "/stream", "/dapi/v1/depth", "100ms", 10, 2400, 20, 60 * venue.Second},
+}
+
+// feed follows one of the venue's markets: one combined stream for all instruments, books by REST.
+type feed struct {
+	cfg     wire.FeedConfig
+	m       market
+	session *wire.Session
+	books   *wire.Snapshots
+	symbols map[venue.Inst]string // read only after New
+}
+
+// newFeed makes the feed of a market.
+func newFeed(name string, decoder func(venue.ID, []*venue.Instrument) wire.Decoder, cfg wire.FeedConfig) (wire.Feeder, error) {
+	m := markets[name]
+	if cfg.WS == "" {
+		cfg.WS = m.ws
+	}
+	if cfg.REST == "" {
+		cfg.REST = m.rest
+	}
+	if len(cfg.Instruments) == 0 {
+		return nil, fmt.Errorf("%s: a feed without instruments", name)
+	}
+	f := &feed{cfg: cfg, m: m, symbols: map[venue.Inst]string{}}
+	var ids []venue.Inst
+	most := venue.Inst(0)
+	for _, in := range cfg.Instruments {
+		f.symbols[in.Inst] = in.Symbol
+		ids = append(ids, in.Inst)
+		most = max(most, in.Inst)
+	}
+	streams := f.streams()
+	if len(streams) > 1024 {
+		return nil, fmt.Errorf("%s: %d streams are more than the 1024 that one connection carries; follow fewer instruments", name, len(streams))
+	}
+	url := cfg.WS + m.wsPath + "?streams=" + strings.Join(streams, "/")
+	sc := wire.SessionConfig{
+		Name: name, Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Spin: cfg.Spin,
+		URL:     func() string { return url },
+		Silence: m.silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: 8 << 20,
+		Backoff: wire.Backoff{Min: 100 * venue.Millisecond, Max: 10 * venue.Second}, Proven: 10 * venue.Second,
+		Attempts: wire.NewLimiter(cfg.Clock, 300, 300*venue.Second), Messages: wire.NewLimiter(cfg.Clock, m.perSecond-1, venue.Second),
+		Decoder: func() wire.Decoder { return decoder(cfg.Venue, cfg.Instruments) },
+		Venue:   cfg.Venue, Insts: ids,
+		Opened: func() {
+			for _, i := range ids {
+				f.Resync(i)
+			}
+		},
+	}
+	sc.Backoff.Seed(cfg.Seed)
+	bc := wire.SnapshotsConfig{
+		Name: name, Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Request: f.request, Decoder: decoder(cfg.Venue, cfg.Instruments),
+		Sink: cfg.Snapshots, Weight: wire.NewLimiter(cfg.Clock, m.weight/2, 60*venue.Second), Used: usedWeight,
+		Gap: 300 * venue.Millisecond, Timeout: 10 * venue.Second, MaxBody: 8 << 20, Insts: int(most) + 1,
+	}
+	if cfg.Raw != nil {
+		sc.Raw = func(recv venue.Nanos, msg []byte) { cfg.Raw("ws", name, url, recv, msg) }
+		bc.Raw = func(request string, recv venue.Nanos, body []byte) { cfg.Raw("rest", name, request, recv, body) }
+	}
+	f.session, f.books = wire.NewSession(sc), wire.NewSnapshots(bc)
+	return f, nil
+}
+
+// streams are the names of everything to follow; they stand in the URL, since each SUBSCRIBE message costs allowance.
+func (f *feed) streams() []string {
+	var out []string
+	for _, in := range f.cfg.Instruments {
+		s := strings.ToLower(in.Symbol)
+		out = append(out, s+"@depth@"+f.m.speed)
+		if f.cfg.Touches {
+			out = append(out, s+"@bookTicker")
+		}
+		if f.cfg.Trades {
+			out = append(out, s+"@trade")
+		}
+	}
+	return out
+}
+
+func (f *feed) request(i venue.Inst) (string, int64) {
+	return f.cfg.REST + f.m.depthPath + "?symbol=" + f.symbols[i] + "&limit=" + strconv.Itoa(bookLimit), f.m.bookWeight
+}
+
+// usedWeight is the venue's own count of the minute's weight.
+func usedWeight(h http.Header) (int64, bool) {
+	n, err := strconv.ParseInt(h.Get("X-Mbx-Used-Weight-1m"), 10, 64)
+	return n, err == nil
+}
+
+// Run follows until ctx ends.
+func (f *feed) Run(ctx context.Context, out venue.Sink) error {
+	f.session.SetSink(out)
+	var wg sync.WaitGroup
+	wg.Go(func() { f.books.Run(ctx) })
+	err := f.session.Run(ctx)
+	wg.Wait()
+	return err
+}
+
+// Resync asks for a fresh book.
+func (f *feed) Resync(i venue.Inst) { f.books.Ask(i) }
+
+func (f *feed) Sessions() []*wire.Session { return []*wire.Session{f.session} }

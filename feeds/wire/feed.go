@@ -1,0 +1,37 @@
+package wire
+
+import (
+	"crypto/tls"
+
+	"oneprice/books/venue"
+)
+
+// FeedConfig is what the feed of any venue is made of.
+type FeedConfig struct {
+	Venue venue.ID
+	// Instruments are what to follow, each with its Inst set.
+	Instruments []*venue.Instrument
+	Net         Net
+	Clock       *Clock
+	TLS         *tls.Config
+	// WS and REST are base addresses without a path (wss://host, https://host); "" takes the adapter's public ones.
+	WS, REST string
+	// Spin makes the connection busy-poll.
+	Spin bool
+	// Snapshots is the sink for books that come by REST, from a goroutine of their own; unused by venues whose books come
+	// on the socket.
+	Snapshots venue.Sink
+	// Touches and Trades ask for the venue's own touch and for public trades beside the book.
+	Touches, Trades bool
+	// Raw, where not nil, sees every message before it is decoded: kind is ws or rest. Called from the feed's goroutines.
+	Raw func(kind, conn, request string, recv venue.Nanos, msg []byte)
+	// Seed sets the jitter of reconnects.
+	Seed uint64
+}
+
+// Feeder is a Feed that counts.
+type Feeder interface {
+	venue.Feed
+	// Sessions are the feed's connections, for their counters.
+	Sessions() []*Session
+}
