@@ -288,3 +288,19 @@ func TestProduct_flagsDecideTheStatus(t *testing.T) {
 		require.Equal(t, want, status(fastjson.MustParse(text)), text)
 	}
 }
+
+// TestDecode_publishedShapes decodes the single messages that another project keeps as samples, spaces and all.
+func TestDecode_publishedShapes(t *testing.T) {
+	got := map[string]int{}
+	for _, l := range wiretest.Lines(t, "coinbase/advanced-fixtures.jsonl") {
+		if bytes.Contains(l.Msg, []byte(`"sequence_num"`)) {
+			evs, why := fresh(t).Decode(1, l.Msg)
+			got[why.String()]++
+			if why == venue.OK {
+				wiretest.WellFormed(t, evs)
+			}
+		}
+	}
+	// l2 snapshot and update, trades, ticker, heartbeat; the rest is subscriptions, candles and user
+	require.Equal(t, map[string]int{"ok": 5, "ignored": 3}, got)
+}

@@ -307,3 +307,16 @@ func TestListings_areWhatTheVenueStates(t *testing.T) {
 func snapshotOfInstruments(t testing.TB) []byte {
 	return wiretest.File(t, "kraken/v2-instrument-snapshot.json.gz")
 }
+
+// TestDecode_publishedShapes decodes the single messages that another project keeps as samples, spaces and all.
+func TestDecode_publishedShapes(t *testing.T) {
+	got := map[string]int{}
+	for _, l := range wiretest.Lines(t, "kraken/v2-ws-fixtures.jsonl") {
+		evs, why := fresh(t).Decode(1, l.Msg)
+		got[why.String()]++
+		if why == venue.OK {
+			wiretest.WellFormed(t, evs)
+		}
+	}
+	require.Equal(t, map[string]int{"ok": 4, "ignored": 15}, got)
+}
