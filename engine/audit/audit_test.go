@@ -282,6 +282,26 @@ func TestFormatter_writesWhatAReaderNeeds(t *testing.T) {
 		r.SetIntent(&in)
 		r.SetVerdict(venue.AboveMaxNotional, uint8(ruleNamed("max_notional")), 7_500_001_500_000, 5_000_000_000_000, -2_500_001_500_000)
 	})
+	check(`"kind":"plan","verdict":"refused","reason":"above_max_qty","rule":"max_qty","value":"2","limit":"1.5","headroom":"-0.5","unit":"qty","strategy":"quoting",
+		"shape":"triangle","policy":"in_turn","on_fail":"hold","plan":"4","legs":2,"refused_leg":1,"edge":"0","base":"0.00007","max_loss":"12.5"`, func(r *Record) {
+		p := desk.Plan{ID: 4, Strategy: 1, Shape: desk.Triangle, Policy: desk.InTurn, OnFail: desk.Hold, N: 2, Base: 7, MaxLoss: 12_50000000}
+		p.Legs[0].Inst, p.Legs[1].Inst = 2, 1
+		r.SetPlan(&p)
+		r.SetVerdict(venue.AboveMaxQty, uint8(ruleNamed("max_qty")), 200_000, 150_000, -50_000)
+		r.SetRefusedLeg(&p, 1)
+	})
+	for _, c := range []struct {
+		rule, unit, value string
+		inst              venue.Inst
+	}{{"balance", "USDT", "0.5", 1}, {"margin", "BTC", "0.5", 2}, {"min_notional", "USD", "0.5", 2}, {"short", "BTC", "0.5", 1}, {"short", "qty", "500", 2},
+		{"collar", "fraction", "0.5", 1}, {"book_age", "seconds", "0.05", 1}, {"open_venue", "count", "50000000", 1}, {"fx", "raw", "50000000", 1},
+		{"tick", "price", "500000", 1}, {"gross", "USD", "0.5", 1}} {
+		var r Record
+		r.Reset(1, at)
+		r.SetIntent(&desk.Intent{Inst: c.inst})
+		r.SetVerdict(venue.Overflowed, uint8(ruleNamed(c.rule)), 50_000_000, 0, 0)
+		require.Contains(t, string(f.Append(nil, &r)), `"value":"`+c.value+`","limit":"0","headroom":"0","unit":"`+c.unit+`"`, c.rule)
+	}
 	check(`"kind":"report","report":"sent","venue":"binance","instrument":"binance:BTCUSDT","client":"5","slot":3,"op":"cancel","sent":"maybe"`, func(r *Record) {
 		r.SetReport(&venue.Report{Kind: venue.SentReport, Flags: uint8(venue.Maybe), Venue: 1, Inst: 1, Client: 5, Slot: 3, Seq: uint64(venue.Cancel)})
 	})

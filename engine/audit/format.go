@@ -42,6 +42,8 @@ type Formatter struct {
 type insText struct {
 	text                 string
 	priceScale, qtyScale uint8
+	spot                 bool
+	base, quote, settle  string
 }
 
 // NewFormatter makes the formatter of a session, for whoever compares records with lines (replay).
@@ -57,7 +59,8 @@ func newFormatter(s *session) (*Formatter, error) {
 	f := &Formatter{opening: opening, ins: make([]insText, len(s.Instruments)), reporting: quoted(s.Reporting), rules: s.Rules}
 	f.epoch = append(strconv.AppendUint([]byte(`,"epoch":`), s.Epoch, 10), `,"time":`...)
 	for i, x := range s.Instruments {
-		f.ins[i] = insText{`,"venue":"` + quoted(x.Venue) + `","instrument":"` + quoted(x.Name) + `"`, x.PriceScale, x.QtyScale}
+		f.ins[i] = insText{`,"venue":"` + quoted(x.Venue) + `","instrument":"` + quoted(x.Name) + `"`, x.PriceScale, x.QtyScale,
+			x.Kind == venue.Spot.String(), quoted(x.Base), quoted(x.Quote), quoted(x.Settle)}
 	}
 	for _, t := range []struct {
 		to   *[]string
@@ -110,7 +113,7 @@ func (f *Formatter) Append(dst []byte, r *Record) []byte {
 	case Naked:
 		f.where(r)
 		l.id(`,"plan":`, r.Plan)
-		l.decimal(`,"qty":`, int64(r.Qty), f.scales(r.Inst).qtyScale)
+		l.decimal(`,"qty":`, int64(r.Qty), f.instrument(r.Inst).qtyScale)
 	}
 	return l.b
 }
@@ -118,19 +121,19 @@ func (f *Formatter) Append(dst []byte, r *Record) []byte {
 // where writes venue and instrument; a record without an instrument names its venue, or none.
 func (f *Formatter) where(r *Record) {
 	if r.Inst != 0 {
-		f.l.b = append(f.l.b, f.scales(r.Inst).text...)
+		f.l.b = append(f.l.b, f.instrument(r.Inst).text...)
 	} else if r.Venue != 0 {
 		f.name(`,"venue":`, f.venues, int(r.Venue))
 	}
 }
 
-// scales is what lines need of an instrument. One that the table does not know has scale 0, so that its figures are the
+// instrument is what lines need of an instrument. One that the table does not know has scale 0, so that its figures are the
 // integers themselves.
-func (f *Formatter) scales(i venue.Inst) insText {
+func (f *Formatter) instrument(i venue.Inst) *insText {
 	if int(i) < len(f.ins) {
-		return f.ins[i]
+		return &f.ins[i]
 	}
-	return insText{text: `,"instrument":"` + strconv.Itoa(int(i)) + `"`}
+	return &insText{text: `,"instrument":"` + strconv.Itoa(int(i)) + `"`}
 }
 
 func (f *Formatter) name(key string, table []string, i int) {
@@ -159,55 +162,10 @@ func (f *Formatter) reason(r *Record) {
 	}
 }
 
-// verdict writes the gate's answer with its figures in the unit of the rule that spoke.
-func (f *Formatter) verdict(r *Record) {
-	l := &f.l
-	if r.Reason == venue.OK {
-		l.word(`,"verdict":`, "approved")
-	} else {
-		l.word(`,"verdict":`, "refused")
-		l.word(`,"reason":`, r.Reason.String())
-	}
-	by := rule{}
-	if int(r.Rule) < len(f.rules) {
-		by = f.rules[r.Rule]
-	}
-	if r.Rule != 0 {
-		l.word(`,"rule":`, by.Name)
-	}
-	if r.Value|r.Limit|r.Headroom == 0 {
-		return
-	}
-	scale, unit := f.unit(by.Unit, r.Inst)
-	l.decimal(`,"value":`, r.Value, scale)
-	l.decimal(`,"limit":`, r.Limit, scale)
-	l.decimal(`,"headroom":`, r.Headroom, scale)
-	l.word(`,"unit":`, unit)
-}
-
-// unit is the scale of a verdict's figures and what the line calls it.
-func (f *Formatter) unit(u unit, i venue.Inst) (uint8, string) {
-	switch u {
-	case unitPrice:
-		return f.scales(i).priceScale, "price"
-	case unitQty:
-		return f.scales(i).qtyScale, "qty"
-	case unitRate:
-		return fixed.RateScale, "fraction"
-	case unitCash:
-		return fixed.CashScale, f.reporting
-	case unitNanos:
-		return 9, "seconds"
-	case unitSeconds:
-		return 0, "seconds"
-	}
-	return 0, "count"
-}
-
 // order writes what an intent, a leg or a command asks.
 func (f *Formatter) order(r *Record) {
 	l := &f.l
-	in := f.scales(r.Inst)
+	in := f.instrument(r.Inst)
 	f.strategy(r)
 	f.where(r)
 	l.word(`,"op":`, wordOf(opWords, r.Op))
@@ -268,7 +226,7 @@ func (f *Formatter) plan(r *Record) {
 		l.uint(`,"refused_leg":`, uint64(r.Slot-1))
 	}
 	l.decimal(`,"edge":`, int64(r.Edge), fixed.RateScale)
-	l.decimal(`,"base":`, int64(r.Qty), f.scales(r.Inst).qtyScale)
+	l.decimal(`,"base":`, int64(r.Qty), f.instrument(r.Inst).qtyScale)
 	l.amount(`,"allowance":`, int64(r.Allowance), fixed.RateScale)
 	l.amount(`,"max_loss":`, int64(r.MaxLoss), fixed.CashScale)
 	l.instant(`,"deadline":`, r.NotAfter)
@@ -278,7 +236,7 @@ func (f *Formatter) plan(r *Record) {
 // report writes what a venue, or our gateway, said.
 func (f *Formatter) report(r *Record) {
 	l := &f.l
-	in := f.scales(r.Inst)
+	in := f.instrument(r.Inst)
 	kind := venue.ReportKind(r.Sub)
 	l.word(`,"report":`, wordOf(reportWords, kind))
 	if r.Side != venue.NoSide { // the engine knows the order

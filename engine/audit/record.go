@@ -89,6 +89,7 @@ type Record struct {
 	// Value, Limit and Headroom are the verdict's figures, in the unit of the Rule's limit.
 	Value, Limit, Headroom int64
 
+	// Target is the order that a cancel or amend aims at, or the instrument of a plan's refused leg.
 	Client, Target uint64
 	Price, Stop    fixed.Price
 	// Qty is what an intent or order asks for, a report's quantity in force, a plan's base, a naked position's size.
@@ -157,7 +158,9 @@ func (r *Record) SetVerdict(why venue.Reason, rule uint8, value, limit, headroom
 }
 
 // SetRefusedLeg adds to a refused Planned which of its legs the gate refused, where it was one leg.
-func (r *Record) SetRefusedLeg(leg uint8) { r.Slot = uint32(leg) + 1 }
+func (r *Record) SetRefusedLeg(p *desk.Plan, leg uint8) {
+	r.Slot, r.Target = uint32(leg)+1, uint64(p.Legs[leg].Inst)
+}
 
 // SetOrder makes r an Order: the command about to be submitted.
 func (r *Record) SetOrder(c *venue.Command) {

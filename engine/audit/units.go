@@ -1,8 +1,12 @@
 package audit
 
-import "oneprice/risk"
+import (
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+	"oneprice/risk"
+)
 
-// unit says what the figures of a verdict count; the ring keeps it, so its numbers never change.
+// unit says what the figures of a verdict count. The ring keeps it, so its numbers never change.
 type unit uint8
 
 const (
@@ -10,9 +14,14 @@ const (
 	unitPrice
 	unitQty
 	unitRate
-	unitCash // of the reporting currency
+	unitReporting // cash of the reporting currency
+	unitQuote     // cash of the instrument's quote currency
+	unitSettle    // cash of its settlement currency
 	unitNanos
 	unitSeconds
+	unitHeld // what a sale takes: cash of a spot instrument's base currency, quantity of any other
+	unitPlan // a plan's loss, the number of plans, or price or quantity of an order of the plan
+	unitRaw  // an age, a rate or a count: the integer itself
 )
 
 // rule is how lines name one rule of the gate.
@@ -21,18 +30,20 @@ type rule struct {
 	Unit unit   `json:"unit"`
 }
 
-// unitOf lists the rules whose limit is not a plain count.
+// unitOf lists the rules whose limit is not a plain count, as package risk fills its verdicts.
 var unitOf = map[risk.Rule]unit{
-	risk.RuleLate: unitNanos, risk.RuleBookAge: unitNanos, risk.RuleBookLag: unitNanos, risk.RuleClock: unitNanos,
-	risk.RuleMarkAge: unitNanos, risk.RuleSession: unitNanos, risk.RuleDuplicate: unitNanos,
+	risk.RuleLate: unitNanos, risk.RuleSession: unitNanos, risk.RuleBookAge: unitNanos, risk.RuleBookLag: unitNanos,
+	risk.RuleClock: unitNanos, risk.RuleMarkAge: unitNanos, risk.RuleDuplicate: unitNanos,
 	risk.RuleVenueBreaker: unitSeconds, risk.RuleGlobalBreaker: unitSeconds,
 	risk.RuleTick: unitPrice, risk.RuleSelfMatch: unitPrice,
 	risk.RuleLot: unitQty, risk.RuleMinQty: unitQty, risk.RuleMaxQty: unitQty, risk.RuleReduceOnly: unitQty,
-	risk.RulePosition: unitQty, risk.RuleProduct: unitQty, risk.RuleShort: unitQty,
-	risk.RuleCollar: unitRate, risk.RuleSlippage: unitRate, risk.RuleLeverage: unitRate,
-	risk.RuleDailyLoss: unitCash, risk.RuleDrawdown: unitCash, risk.RuleMinNotional: unitCash, risk.RuleMaxNotional: unitCash,
-	risk.RuleVenueNet: unitCash, risk.RuleVenueGross: unitCash, risk.RuleNet: unitCash, risk.RuleGross: unitCash,
-	risk.RuleBalance: unitCash, risk.RuleMargin: unitCash, risk.RulePlan: unitCash,
+	risk.RulePosition: unitQty, risk.RuleProduct: unitQty, risk.RuleShort: unitHeld,
+	risk.RuleCollar: unitRate, risk.RuleSlippage: unitRate,
+	risk.RuleDailyLoss: unitReporting, risk.RuleDrawdown: unitReporting, risk.RuleMaxNotional: unitReporting,
+	risk.RuleVenueNet: unitReporting, risk.RuleVenueGross: unitReporting, risk.RuleNet: unitReporting,
+	risk.RuleGross: unitReporting, risk.RuleLeverage: unitReporting,
+	risk.RuleMinNotional: unitQuote, risk.RuleBalance: unitSettle, risk.RuleMargin: unitSettle,
+	risk.RulePlan: unitPlan, risk.RuleFX: unitRaw,
 }
 
 // rules is the gate's table as this program knows it.
@@ -42,4 +53,83 @@ func rules() []rule {
 		t[i] = rule{risk.Rule(i).String(), unitOf[risk.Rule(i)]}
 	}
 	return t
+}
+
+// verdict writes the gate's answer with its figures in the unit of the rule that spoke.
+func (f *Formatter) verdict(r *Record) {
+	l := &f.l
+	if r.Reason == venue.OK {
+		l.word(`,"verdict":`, "approved")
+	} else {
+		l.word(`,"verdict":`, "refused")
+		l.word(`,"reason":`, r.Reason.String())
+	}
+	by := rule{"out_of_range", unitRaw}
+	if int(r.Rule) < len(f.rules) {
+		by = f.rules[r.Rule]
+	}
+	if r.Rule != 0 {
+		l.word(`,"rule":`, by.Name)
+	}
+	if r.Value|r.Limit|r.Headroom == 0 {
+		return
+	}
+	scale, name := f.unit(by.Unit, r)
+	l.decimal(`,"value":`, r.Value, scale)
+	l.decimal(`,"limit":`, r.Limit, scale)
+	l.decimal(`,"headroom":`, r.Headroom, scale)
+	l.word(`,"unit":`, name)
+}
+
+// unit is the scale of a verdict's figures and what the line calls it.
+func (f *Formatter) unit(u unit, r *Record) (scale uint8, name string) {
+	in := f.instrument(r.figured())
+	switch u.of(r, in.spot) {
+	case unitPrice:
+		return in.priceScale, "price"
+	case unitQty:
+		return in.qtyScale, "qty"
+	case unitRate:
+		return fixed.RateScale, "fraction"
+	case unitReporting:
+		return fixed.CashScale, f.reporting
+	case unitQuote:
+		return fixed.CashScale, in.quote
+	case unitSettle:
+		return fixed.CashScale, in.settle
+	case unitHeld:
+		return fixed.CashScale, in.base
+	case unitNanos:
+		return 9, "seconds"
+	case unitSeconds:
+		return 0, "seconds"
+	case unitRaw:
+		return 0, "raw"
+	}
+	return 0, "count"
+}
+
+// of settles the units that depend on the record.
+func (u unit) of(r *Record, spot bool) unit {
+	switch {
+	case u == unitHeld && !spot:
+		return unitQty
+	case u != unitPlan:
+		return u
+	case r.Kind == Planned && r.Value == int64(r.MaxLoss):
+		return unitReporting
+	case r.Kind == Planned:
+		return unitCount
+	case r.Value == int64(r.Price):
+		return unitPrice
+	}
+	return unitQty
+}
+
+// figured is the instrument that a verdict's figures are about: of a refused plan, the refused leg's.
+func (r *Record) figured() venue.Inst {
+	if r.Kind == Planned && r.Slot != 0 {
+		return venue.Inst(r.Target)
+	}
+	return r.Inst
 }
