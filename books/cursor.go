@@ -125,3 +125,6 @@ func (b *Book) Levels(side venue.Side) Cursor {
 	}
 	return s.start()
 }
+
+// Rows is Levels without regard to a newer venue touch: every level of the side as the book has it, best first.
+func (b *Book) Rows(side venue.Side) Cursor { return b.side(side).start() }

@@ -19,6 +19,7 @@ type twin struct {
 	limit      int // records that may wait
 	room       int // touches that may be ahead
 	bids, asks map[fixed.Price]fixed.Qty
+	tops       [3]venue.Level
 	state      State
 	why        venue.Reason
 	seq        uint64
@@ -82,23 +83,34 @@ func (w *twin) believed(side venue.Side) []venue.Level {
 	return out
 }
 
-// top is the best level, found by looking at all.
+// top is the best level. A recording asks for it after every frame, so it is remembered until its level goes.
 func (w *twin) top(side venue.Side) venue.Level {
-	var best venue.Level
-	if side == venue.Buy {
-		for p, q := range w.bids {
-			if p > best.Price {
-				best = venue.Level{Price: p, Qty: q}
-			}
-		}
-		return best
+	if w.tops[side].Qty > 0 {
+		return w.tops[side]
 	}
-	for p, q := range w.asks {
-		if best.Qty == 0 || p < best.Price {
-			best = venue.Level{Price: p, Qty: q}
-		}
+	m := w.bids
+	if side == venue.Sell {
+		m = w.asks
 	}
-	return best
+	for p, q := range m {
+		w.see(side, venue.Level{Price: p, Qty: q})
+	}
+	return w.tops[side]
+}
+
+// see updates the remembered top for one level of the side.
+func (w *twin) see(side venue.Side, l venue.Level) {
+	top := &w.tops[side]
+	better := l.Price > top.Price
+	if side == venue.Sell {
+		better = l.Price < top.Price
+	}
+	switch {
+	case l.Price == top.Price && l.Qty == 0:
+		*top = venue.Level{} // look again
+	case l.Qty > 0 && (top.Qty == 0 || better || l.Price == top.Price):
+		*top = l
+	}
 }
 
 func (w *twin) stale(why venue.Reason) {
@@ -106,6 +118,12 @@ func (w *twin) stale(why venue.Reason) {
 	if w.state != Stale {
 		w.state, w.why = Stale, why
 	}
+}
+
+func (w *twin) empty() {
+	clear(w.bids)
+	clear(w.asks)
+	w.tops = [3]venue.Level{}
 }
 
 func (w *twin) levelFault(l venue.Level) venue.Reason {
@@ -146,15 +164,19 @@ func (w *twin) apply(frame []venue.Event) {
 
 func (w *twin) write(frame []venue.Event) {
 	for _, e := range frame[1:] {
-		m := w.bids
+		m, side := w.bids, venue.Buy
 		if e.Flags&venue.Asks != 0 {
-			m = w.asks
+			m, side = w.asks, venue.Sell
 		}
 		for i := range e.N {
-			if l := e.Level(i); l.Qty == 0 {
+			l := e.Level(i)
+			if l.Qty == 0 {
 				delete(m, l.Price)
 			} else {
 				m[l.Price] = l.Qty
+			}
+			if w.tops[side].Qty > 0 {
+				w.see(side, l)
 			}
 		}
 	}
@@ -280,8 +302,7 @@ func (w *twin) snapshot(frame []venue.Event) {
 		return
 	}
 	if h.First() == 0 {
-		clear(w.bids)
-		clear(w.asks)
+		w.empty()
 		w.taking, w.state, w.why = h.Seq, Syncing, venue.NoSnapshot
 	}
 	w.write(frame)
@@ -397,8 +418,7 @@ func (w *twin) retick(tick fixed.Price) {
 	for _, side := range []venue.Side{venue.Buy, venue.Sell} {
 		for _, l := range w.levels(side) {
 			if l.Price%tick != 0 {
-				clear(w.bids)
-				clear(w.asks)
+				w.empty()
 				w.stale(venue.OffTick)
 				return
 			}
