@@ -17,10 +17,11 @@ func (l *leg) makes(p fixed.Price, q fixed.Qty) (fixed.Qty, bool) {
 	return fixed.Qty(v), ok
 }
 
-// needs is the quantity of the instrument, rounded down, that delivers base units at price p.
+// needs is the quantity of the instrument that delivers base units at price p, rounded down. What a fee in base takes is
+// added rounded up, so that makes gives the same base back and not a unit less.
 func (l *leg) needs(p fixed.Price, base fixed.Qty) (fixed.Qty, bool) {
 	if l.keep != fixed.One {
-		v, ok := fixed.MulDiv(int64(base), int64(fixed.One), int64(l.keep), fixed.Down)
+		v, ok := fixed.MulDiv(int64(base), int64(fixed.One), int64(l.keep), fixed.Up)
 		if !ok {
 			return 0, false
 		}
@@ -76,8 +77,9 @@ func (l *leg) walked(b *books.Book, q fixed.Qty) fixed.Qty {
 	return sum
 }
 
-// fit rounds a common size to the lots of every leg: the leg whose lots are coarsest keeps its quantity and the others
-// are cut to it. A triangle's low leg follows from the mid one. It sets o.qty and o.base; false when a leg comes to nothing.
+// fit rounds a common size to the lots of every leg: first the leg whose lots are coarsest, then the others to what that
+// one delivers, so that legs differ by less than a lot of the finer one. A triangle's low leg follows from the mid one. It sets o.qty and o.base, what every leg
+// delivers at least; false when a leg comes to nothing.
 func (c *cross) fit(d *desk.Desk, size fixed.Qty, o *order) bool {
 	n := c.n
 	if c.form == triangle && c.long {
@@ -87,20 +89,19 @@ func (c *cross) fit(d *desk.Desk, size fixed.Qty, o *order) bool {
 	if c.form == triangle && !c.long {
 		first++ // the low leg is the first
 	}
-	least, coarse := fixed.Qty(fixed.Limit), first
+	coarse, most := first, fixed.Qty(-1)
 	for k := first; k < n; k++ {
 		l := &c.legs[k]
-		b := d.Books[l.inst]
-		o.qty[k] = l.walkTo(b, c.own(k, size))
-		if v := c.common(k, l.walked(b, o.qty[k]), nil); v < least {
-			least, coarse = v, k
+		lot, _ := l.makes(d.Books[l.inst].Best(l.side.Other()).Price, l.in.Lot)
+		if v := c.common(k, lot, nil); v > most {
+			coarse, most = k, v
 		}
 	}
-	o.base = least
-	ok := least > 0
+	o.base = c.round(d, coarse, size, o)
+	least, ok := o.base, o.base > 0
 	for k := first; k < n; k++ {
 		if k != coarse {
-			o.qty[k] = c.legs[k].walkTo(d.Books[c.legs[k].inst], c.own(k, least))
+			o.base = min(o.base, c.round(d, k, least, o))
 			ok = ok && o.qty[k] > 0
 		}
 	}
@@ -108,6 +109,14 @@ func (c *cross) fit(d *desk.Desk, size fixed.Qty, o *order) bool {
 		return c.chain(d, o)
 	}
 	return ok
+}
+
+// round sets the quantity of leg k, in lots, for a common size and returns what that delivers of it.
+func (c *cross) round(d *desk.Desk, k uint8, size fixed.Qty, o *order) fixed.Qty {
+	l := &c.legs[k]
+	b := d.Books[l.inst]
+	o.qty[k] = l.walkTo(b, c.own(k, size))
+	return c.common(k, l.walked(b, o.qty[k]), nil)
 }
 
 // own turns a common size into base units of leg k, which is not a low one.
