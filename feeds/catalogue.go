@@ -11,12 +11,13 @@ import (
 	"fmt"
 	"strings"
 
+	"oneprice/feeds/binance"
 	"oneprice/feeds/coinbase"
 	"oneprice/feeds/kraken"
 	"oneprice/feeds/wire"
 )
 
-var adapters = []*wire.Adapter{&coinbase.Adapter, &kraken.Adapter}
+var adapters = []*wire.Adapter{&binance.Spot, &binance.USDM, &binance.COINM, &coinbase.Adapter, &kraken.Adapter}
 
 // Adapters lists every adapter. The list and the adapters must not be changed.
 func Adapters() []*wire.Adapter { return adapters }

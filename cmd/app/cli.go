@@ -74,10 +74,8 @@ func (c *cli) root() *cobra.Command {
 		return &UsageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(c.inspect(), c.version())
-	for _, cmd := range root.Commands() {
-		usage(cmd)
-	}
+	root.AddCommand(c.inspect(), c.check(), c.config(), c.audit(), c.version())
+	usage(root)
 	return root
 }
 
@@ -159,6 +157,18 @@ func version() Version {
 		}
 	}
 	return v
+}
+
+// build is one word for the build, for audit and tape.
+func (v Version) build() string {
+	b := v.Version
+	if v.Revision != "" {
+		b = v.Revision
+	}
+	if v.Modified {
+		b += "+modified"
+	}
+	return b
 }
 
 func (c *cli) version() *cobra.Command {

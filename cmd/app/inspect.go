@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"oneprice/books"
@@ -40,10 +39,10 @@ func Inspect(ctx context.Context, o InspectOptions) (*InspectReport, error) {
 		return nil, err
 	}
 	t := NewTable()
-	ids, err := s.Watch(t)
-	if err != nil {
+	if err := s.Facts().Watch(t); err != nil {
 		return nil, err
 	}
+	ids := s.Venues(t)
 	in, err := s.Open()
 	if err != nil {
 		return nil, err
@@ -160,13 +159,4 @@ func stamp(at venue.Nanos) string {
 		return ""
 	}
 	return time.Unix(0, int64(at)).UTC().Format("2006-01-02T15:04:05.000000000Z")
-}
-
-// inputFault unwraps the fault of a recording, nil when err is another.
-func inputFault(err error) *recording.Fault {
-	var f *recording.Fault
-	if errors.As(err, &f) {
-		return f
-	}
-	return nil
 }

@@ -22,9 +22,14 @@ type SurveyedFile struct {
 	Listings []wire.Listing
 }
 
-// surveyBytes is how much text of a file is looked at. Every symbol of a busy socket shows within it, and reading it
-// costs little beside the run itself.
-const surveyBytes = 8 << 20
+// A survey ends after surveyBytes of text, or earlier when both quietBytes and quietLines have passed without a new
+// symbol: every symbol of a busy socket shows in a fraction of them, and parsing more would cost a good part of the run.
+// A symbol that first shows later is counted as unknown.
+const (
+	surveyBytes = 8 << 20
+	quietBytes  = 1 << 20
+	quietLines  = 5000
+)
 
 // NewSurvey looks at the beginning of each file. forced names the venue where the lines do not tell, "" to find it.
 func NewSurvey(paths []string, forced string) (*Survey, error) {
@@ -44,20 +49,34 @@ func NewSurvey(paths []string, forced string) (*Survey, error) {
 				return nil, err
 			}
 		}
-		d := f.Adapter.Discover()
-		err := head(p, func(l *recording.Line) bool {
-			if l.Kind != recording.Damaged {
-				d.Line(l.Kind, l.Request, l.Msg)
-			}
-			return true
-		})
-		if err != nil {
+		if err := f.discover(); err != nil {
 			return nil, err
 		}
-		f.Listings = d.Listings()
 		s.Files = append(s.Files, f)
 	}
 	return s, nil
+}
+
+// discover learns the instruments of a file.
+func (f *SurveyedFile) discover() error {
+	d := f.Adapter.Discover()
+	var line, offset int64 // of the last new symbol
+	known := 0
+	err := head(f.Path, func(l *recording.Line) bool {
+		if l.Kind == recording.Damaged {
+			return true
+		}
+		d.Line(l.Kind, l.Request, l.Msg)
+		if l.No%500 != 0 {
+			return true
+		}
+		if n := len(d.Listings()); n != known {
+			known, line, offset = n, l.No, l.Offset
+		}
+		return l.No-line < quietLines || l.Offset-offset < quietBytes
+	})
+	f.Listings = d.Listings()
+	return err
 }
 
 // detect finds the venue of a file: the first line that can only come from one.
@@ -92,40 +111,6 @@ func head(path string, do func(*recording.Line) bool) error {
 		return &InputError{err}
 	}
 	return nil
-}
-
-// Open opens every file of the survey, merged on receive time.
-func (s *Survey) Open() (*recording.Merged, error) {
-	var rs []*recording.Reader
-	for _, f := range s.Files {
-		r, err := recording.OpenFile(f.Path)
-		if err != nil {
-			recording.Merge(rs...).Close()
-			return nil, &InputError{err}
-		}
-		rs = append(rs, r)
-	}
-	return recording.Merge(rs...), nil
-}
-
-// Watch adds to the table every instrument of the survey that is not in it yet, each as a product of its own, and
-// returns the venue of each file.
-func (s *Survey) Watch(t *Table) ([]venue.ID, error) {
-	ids := make([]venue.ID, len(s.Files))
-	for i := range s.Files {
-		f := &s.Files[i]
-		ids[i] = t.venueOf(f.Adapter)
-		for _, l := range f.Listings {
-			name := t.Venues[ids[i]].Name + ":" + l.Symbol
-			if t.Find(name) != nil {
-				continue
-			}
-			if err := t.AddProduct(name, []member{{venue: ids[i], listing: l}}, nil, nil); err != nil {
-				return nil, &InputError{fmt.Errorf("%s: %w", f.Path, err)}
-			}
-		}
-	}
-	return ids, nil
 }
 
 // venueOf is the venue that speaks through an adapter, added under the adapter's name when there is none.

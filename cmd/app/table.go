@@ -125,8 +125,8 @@ func (t *Table) scales(ms []member, price, qty *uint8) (*ProductEntry, error) {
 	var needP, needQ uint8
 	for i := range ms {
 		l := &ms[i].listing
-		needP = max(needP, wire.Decimals([]byte(trimZeros(tickOf(l)))))
-		needQ = max(needQ, wire.Decimals([]byte(trimZeros(lotOf(l)))))
+		needP = max(needP, decimals(tickOf(l)))
+		needQ = max(needQ, decimals(lotOf(l)))
 	}
 	p := &ProductEntry{PriceScale: max(needP, min(needP+1, 8)), QtyScale: max(needQ, min(needQ+2, 8))}
 	for p.PriceScale > needP && t.pricesFit(ms, p.PriceScale) != nil {
@@ -205,6 +205,9 @@ func stepOr(step string, text uint8) string {
 	}
 	return step
 }
+
+// decimals is how many decimals a number needs.
+func decimals(s string) uint8 { return wire.Decimals([]byte(trimZeros(s))) }
 
 // trimZeros takes the zeros off the end of a decimal fraction.
 func trimZeros(s string) string {

@@ -51,6 +51,10 @@ type walker struct {
 	where map[string]int
 	// partial switches the check for missing fields off, for overrides of a default.
 	partial bool
+	// given are the fields that the structure walked next has from a default.
+	given map[string]bool
+	// form is the number of faults of form, once the second pass runs.
+	form int
 }
 
 // scalar is a field that reads itself from the text of a YAML scalar. The answer is "" or what to write instead.
@@ -61,7 +65,26 @@ type composite interface {
 	walk(w *walker, n *yaml.Node, path string)
 }
 
+// line is where a path stands, or what holds it where the path itself was not written.
+func (w *walker) line(path string) int {
+	for path != "" {
+		if n := w.where[path]; n != 0 {
+			return n
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return 0
+}
+
+// meaning opens the second pass, over what the first has read. A field that is at fault already is left alone then.
+func (w *walker) meaning() { w.form = len(w.faults) }
+
 func (w *walker) fault(line int, path, format string, args ...any) {
+	for _, f := range w.faults[:w.form] {
+		if path != "" && (f.Path == path || strings.HasPrefix(f.Path, path+".") || strings.HasPrefix(path, f.Path+".") && f.Path != "") {
+			return
+		}
+	}
 	w.faults = append(w.faults, Fault{line, path, fmt.Sprintf(format, args...)})
 }
 
@@ -109,7 +132,9 @@ func (w *walker) scalar(n *yaml.Node, f scalar, path string) {
 
 // structure fills a struct from a mapping.
 func (w *walker) structure(n *yaml.Node, v reflect.Value, path string) {
-	seen := map[string]bool{}
+	seen, given, partial := map[string]bool{}, w.given, w.partial
+	w.given, w.partial = nil, false // groups within are whole or not there
+	defer func() { w.partial = partial }()
 	w.members(n, path, func(key, val *yaml.Node) {
 		i, known := fieldOf(v.Type(), key.Value)
 		if !known {
@@ -119,12 +144,12 @@ func (w *walker) structure(n *yaml.Node, v reflect.Value, path string) {
 		seen[key.Value] = true
 		w.value(val, v.Field(i), join(path, key.Value))
 	})
-	if w.partial || n.Kind != yaml.MappingNode {
+	if partial || n.Kind != yaml.MappingNode {
 		return
 	}
 	for i := range v.NumField() {
 		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-		if name != "" && options != "optional" && !seen[name] {
+		if name != "" && options != "optional" && !seen[name] && !given[name] {
 			w.fault(n.Line, join(path, name), "is missing; %s", v.Type().Field(i).Tag.Get("want"))
 		}
 	}
@@ -208,6 +233,9 @@ func shorten(s string) string {
 
 // nearest proposes the known name that is closest, or lists them.
 func nearest(name string, known []string) string {
+	if len(known) == 0 {
+		return ""
+	}
 	best, least := "", len(name)/2+1
 	for _, k := range known {
 		if d := distance(name, k); d < least {
@@ -218,6 +246,9 @@ func nearest(name string, known []string) string {
 		return "; did you mean " + best + "?"
 	}
 	sort.Strings(known)
+	if len(known) > 16 {
+		return "; known here: " + strings.Join(known[:16], ", ") + fmt.Sprintf(" and %d more", len(known)-16)
+	}
 	return "; known here: " + strings.Join(known, ", ")
 }
 
