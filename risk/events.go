@@ -9,7 +9,9 @@ import (
 
 // OnWorth takes what the account is worth, for daily loss, drawdown and leverage. The engine calls it with Mark.
 func (g *Gate) OnWorth(w ledger.Worth, now venue.Nanos) {
-	g.roll(now)
+	if now >= g.dayEnd {
+		g.newDay(now)
+	}
 	g.worth.OK, g.worthAt = w.OK, now
 	if !w.OK {
 		return
@@ -25,11 +27,8 @@ func (g *Gate) OnWorth(w ledger.Worth, now venue.Nanos) {
 	g.leverage = lever
 }
 
-// roll starts a new day when it is due: counts begin anew and the day's loss is measured from here.
-func (g *Gate) roll(now venue.Nanos) {
-	if now < g.dayEnd {
-		return
-	}
+// newDay is called when a day is over: counts begin anew and the day's loss is measured from here.
+func (g *Gate) newDay(now venue.Nanos) {
 	z := g.limits.ZoneOffset
 	g.dayEnd = (now+z)/Day*Day + Day - z
 	g.orders, g.trades, g.dayStart = 0, 0, g.worth.PnL
@@ -91,7 +90,9 @@ func weigh(r *venue.Report) weight {
 // OnReport learns from a report after ledger and orders have booked it; o is nil when no order of ours is known. Fills
 // that were duplicates must not be given. It does not refresh the instrument's contribution: call Refresh.
 func (g *Gate) OnReport(r *venue.Report, o *desk.Order, d *desk.Desk) {
-	g.roll(d.Now)
+	if d.Now >= g.dayEnd {
+		g.newDay(d.Now)
+	}
 	if int(r.Venue) >= len(g.venues) {
 		return
 	}
@@ -164,7 +165,9 @@ func (g *Gate) filled(r *venue.Report, o *desk.Order, v *venueState, d *desk.Des
 	default:
 		st.streak = s.before
 	}
-	st.stopped = st.stopped || st.streak > st.maxStreak
+	if st.streak > st.maxStreak {
+		st.flags |= streakReached
+	}
 }
 
 // count notes an order's first fill and disables the side when more orders than allowed have filled within the window.
@@ -213,31 +216,31 @@ func (g *Gate) OnClock(v venue.ID, offset venue.Nanos) {
 // too. OpArm ends disarm and reduce-only, and re-enables what repeated executions or a loss streak had stopped.
 // OpBreakerReset re-arms the breaker of v, or every breaker.
 func (g *Gate) OnOperator(k venue.OpKind, v venue.ID, now venue.Nanos) {
-	m := &g.mode
+	f := &g.flags
 	if v != 0 { // a command for one venue
 		if int(v) >= len(g.venues) {
 			return
 		}
-		m = &g.venues[v].mode
+		f = &g.venues[v].flags
 	}
 	switch k {
 	case venue.OpKill:
-		if m.killed = true; v == 0 {
+		if f.set(killed, true); v == 0 {
 			g.kill.Set()
 		}
 	case venue.OpLift:
-		if m.killed = false; v == 0 {
+		if f.set(killed, false); v == 0 {
 			g.kill.Lift()
 		}
 	case venue.OpArm:
-		m.disarmed, m.reduce = false, false
+		f.set(disarmed|reduceOnly, false)
 		if v == 0 {
 			g.enable()
 		}
 	case venue.OpDisarm:
-		m.disarmed = true
+		f.set(disarmed, true)
 	case venue.OpReduceOnly:
-		m.reduce = true
+		f.set(reduceOnly, true)
 	case venue.OpBreakerReset:
 		for i := range g.venues {
 			if v == 0 || int(v) == i {
@@ -254,7 +257,8 @@ func (g *Gate) OnOperator(k venue.OpKind, v venue.ID, now venue.Nanos) {
 func (g *Gate) enable() {
 	for i := range g.strats {
 		st := &g.strats[i]
-		st.streak, st.stopped = 0, false
+		st.streak = 0
+		st.flags.set(streakReached, false)
 		for b := range st.repeats {
 			r := &st.repeats[b]
 			r.disabled, r.n = false, 0
@@ -273,4 +277,5 @@ func (g *Gate) Room(ring uint8, full bool) {
 	} else {
 		g.full &^= 1 << ring
 	}
+	g.flags.set(ringFull, g.full != 0)
 }

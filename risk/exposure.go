@@ -42,61 +42,51 @@ type extra struct {
 	price fixed.Price
 }
 
-// worst computes the part of one side with x added to what works and what plans hold. The reason is NoFX or Overflowed
-// when it cannot be stated.
-func (g *Gate) worst(i venue.Inst, sd venue.Side, x extra, d *desk.Desk) (part, venue.Reason) {
+// worst computes into p the part of one side of i with x added to what works and what plans hold. k is the rate of its
+// quote currency. The reason is NoFX or Overflowed when it cannot be stated; p is then zero.
+func (g *Gate) worst(p *part, i venue.Inst, sd venue.Side, x extra, k *rate, d *desk.Desk) venue.Reason {
+	*p = part{}
 	s, in, w, pos := &g.slots[i], d.Instruments[i], &d.Working[i], &d.Positions[i]
 	h := &s.holds[side(sd)]
-	var p part
 	pending, price := w.BuyQty, w.BuyWorst
 	if sd == venue.Sell {
 		pending, price = w.SellQty, w.SellWorst
 	}
 	pending += h.qty + x.qty
-	p.qty = pos.Qty + pending
-	if sd == venue.Sell {
-		p.qty = pos.Qty - pending
+	end := pos.Qty + fixed.Qty(sd.Sign())*pending
+	if pending == 0 && end == 0 {
+		return venue.OK
 	}
-	if pending == 0 && p.qty == 0 {
-		return part{}, venue.OK
+	if k == nil {
+		return venue.NoFX
 	}
 	top, bottom := max(price, h.price, x.price), lowest(lowest(price, h.price), x.price)
-	q := max(p.qty, -p.qty)
 	high := max(top, s.high) // the mark counts too, for it may be worse than any order's price
 	if s.high == 0 {
 		high = max(top, pos.Avg)
 	}
-	if s.top > 0 && p.qty < 0 {
+	if s.top > 0 && end < 0 {
 		high = s.top - lowest(bottom, s.low)
 	}
-	k := g.fx(s.quote, d)
-	if k == nil {
-		return part{}, venue.NoFX
+	size := max(end, -end)
+	mag, ok1 := s.worth(in, k).up(high, size)
+	base, ok2 := baseUnits(in, end, s.low, high)
+	lock, ok3 := s.binding(in, sd, pending, size, top, bottom, high)
+	if !ok1 || !ok2 || !ok3 || max(mag, lock, fixed.Cash(size)) > g.maxPart {
+		return venue.Overflowed
 	}
-	n, ok := in.Notional(high, q, fixed.Up)
-	if !ok || int64(q) > int64(g.maxPart) {
-		return part{}, venue.Overflowed
-	}
-	if p.mag, ok = reporting(n, k.high, fixed.Up); !ok || p.mag > g.maxPart {
-		return part{}, venue.Overflowed
-	}
-	p.val = p.mag
-	if p.qty < 0 {
-		p.val = -p.mag
-	}
-	if (sd == venue.Buy) != (p.qty > 0) && p.qty != 0 {
+	val := mag
+	switch {
+	case end < 0 && sd == venue.Sell:
+		val = -mag
+	case (end > 0) != (sd == venue.Buy):
 		// This side only reduces: it offsets others, and counts at its least.
-		if p.val, ok = g.least(in, s, k, p.qty); !ok {
-			return part{}, venue.Overflowed
+		if val, ok1 = g.least(in, s, k, end); !ok1 {
+			return venue.Overflowed
 		}
 	}
-	if p.base, ok = baseUnits(in, p.qty, s.low, high); !ok {
-		return part{}, venue.Overflowed
-	}
-	if p.lock, ok = s.bind(in, sd, pending, top, bottom, n, q); !ok || p.lock > g.maxPart {
-		return part{}, venue.Overflowed
-	}
-	return p, venue.OK
+	p.qty, p.base, p.mag, p.val, p.lock = end, base, mag, val, lock
+	return venue.OK
 }
 
 // lowest is the lower of two prices where 0 is none.
@@ -135,10 +125,10 @@ func baseUnits(in *venue.Instrument, q fixed.Qty, low, high fixed.Price) (fixed.
 	return in.BaseQty(low, q, fixed.FromZero)
 }
 
-// bind is what one side binds in balances: a spot buy its cost and fee in quote, a spot sell its base, a derivative the
-// margin and worst fee of the position that it leads to, a binary the price of what is bought. n is the notional of q at
-// the high price, top and bottom are the extreme prices of what is pending.
-func (s *slot) bind(in *venue.Instrument, sd venue.Side, pending fixed.Qty, top, bottom fixed.Price, n fixed.Cash, q fixed.Qty) (fixed.Cash, bool) {
+// binding is what one side binds in balances: a spot buy its cost and worst fee in quote, a spot sell its base, a
+// derivative the margin and worst fee of the position q that it leads to, a binary the price of what is bought. top and
+// bottom are the extreme prices of what is pending, high the worst price of the position.
+func (s *slot) binding(in *venue.Instrument, sd venue.Side, pending, q fixed.Qty, top, bottom, high fixed.Price) (fixed.Cash, bool) {
 	switch {
 	case s.margined && in.Contract == venue.Inverse:
 		coin, ok := in.Coin(lowest(bottom, s.low), q, fixed.Up)
@@ -147,7 +137,7 @@ func (s *slot) bind(in *venue.Instrument, sd venue.Side, pending fixed.Qty, top,
 		}
 		return s.margin.Apply(coin, fixed.Up)
 	case s.margined:
-		return s.margin.Apply(n, fixed.Up)
+		return s.bind.up(high, q)
 	case pending == 0:
 		return 0, true
 	case s.spot && sd == venue.Sell:
@@ -160,15 +150,11 @@ func (s *slot) bind(in *venue.Instrument, sd venue.Side, pending fixed.Qty, top,
 		if sd == venue.Buy {
 			return 0, true
 		}
-		top = s.top - bottom // the NO side pays 1 − p
+		return s.bind.up(s.top-bottom, pending) // the NO side pays 1 − p
 	case sd == venue.Sell:
 		return 0, true
 	}
-	cost, ok := in.Notional(top, pending, fixed.Up)
-	if !ok || in.Fees.In == venue.FeeInBase {
-		return cost, ok
-	}
-	return withFee(cost, in)
+	return s.bind.up(top, pending)
 }
 
 // withFee adds the worst fee of the instrument.
@@ -187,9 +173,10 @@ func (g *Gate) Refresh(i venue.Inst, d *desk.Desk) {
 	if s.venue == 0 {
 		return
 	}
-	buy, why := g.worst(i, venue.Buy, extra{}, d)
-	sell, why2 := g.worst(i, venue.Sell, extra{}, d)
-	if why == venue.OK {
+	var buy, sell part
+	k := g.fx(s.quote, d)
+	why := g.worst(&buy, i, venue.Buy, extra{}, k, d)
+	if why2 := g.worst(&sell, i, venue.Sell, extra{}, k, d); why == venue.OK {
 		why = why2
 	}
 	if (s.bad != venue.OK) != (why != venue.OK) {
@@ -204,11 +191,11 @@ func (g *Gate) Refresh(i venue.Inst, d *desk.Desk) {
 		buy, sell = part{}, part{}
 	}
 	w := &d.Working[i]
-	g.put(s, buy, sell, w.Buys+w.Sells+s.holds[0].n+s.holds[1].n)
+	g.put(s, &buy, &sell, w.Buys+w.Sells+s.holds[0].n+s.holds[1].n)
 }
 
 // put replaces what s contributes and moves every sum by the difference.
-func (g *Gate) put(s *slot, buy, sell part, orders int32) {
+func (g *Gate) put(s *slot, buy, sell *part, orders int32) {
 	v, p := &g.venues[s.venue], &g.products[s.product]
 	gross := max(buy.mag, sell.mag)
 	move(&v.sums, &g.sums, gross-s.gross, buy.val-s.parts[0].val, sell.val-s.parts[1].val, orders-s.orders)
@@ -218,7 +205,7 @@ func (g *Gate) put(s *slot, buy, sell part, orders int32) {
 	lock := g.locks[s.venue]
 	lock[s.settle] += locked - s.locked
 	lock[s.base] += base - s.lockBase
-	s.parts[0], s.parts[1], s.gross, s.orders, s.locked, s.lockBase = buy, sell, gross, orders, locked, base
+	s.parts[0], s.parts[1], s.gross, s.orders, s.locked, s.lockBase = *buy, *sell, gross, orders, locked, base
 }
 
 func move(a, b *sums, gross, buy, sell fixed.Cash, orders int32) {
@@ -231,7 +218,7 @@ func move(a, b *sums, gross, buy, sell fixed.Cash, orders int32) {
 }
 
 // binds is what two sides bind together: in settle (or quote), and in base. Only one side of a derivative can be.
-func (s *slot) binds(buy, sell part) (settle, base fixed.Cash) {
+func (s *slot) binds(buy, sell *part) (settle, base fixed.Cash) {
 	switch {
 	case s.margined:
 		return max(buy.lock, sell.lock) + s.loss, 0
@@ -244,7 +231,9 @@ func (s *slot) binds(buy, sell part) (settle, base fixed.Cash) {
 // Mark values everything at the books and rates of now, and feeds the smoothed mids. The engine calls it every few
 // milliseconds of Now, before strategies decide; when it stops, new orders stop after MaxMarkAge.
 func (g *Gate) Mark(d *desk.Desk) {
-	g.roll(d.Now)
+	if d.Now >= g.dayEnd {
+		g.newDay(d.Now)
+	}
 	for i := 1; i < len(g.slots); i++ {
 		s := &g.slots[i]
 		if s.venue == 0 {

@@ -36,7 +36,7 @@ import (
 // Gate holds limits and what is in use of them. One goroutine.
 type Gate struct {
 	kill     *venue.Kill
-	mode     mode
+	flags    flags
 	full     uint8 // rings without room, a bit each
 	bad      int   // instruments whose contribution cannot be stated
 	badWhy   venue.Reason
@@ -87,7 +87,7 @@ func build(cfg Config, d *desk.Desk, kill *venue.Kill) *Gate {
 		rates: make([]rate, len(d.FX)), locks: make([][]fixed.Cash, len(d.Balances)),
 		maxPart: fixed.Cash(min(fixed.Limit, math.MaxInt64/2/max(int64(len(d.Instruments)), 1))),
 	}
-	g.mode.disarmed = cfg.Live
+	g.flags.set(disarmed, cfg.Live)
 	for i := range g.locks {
 		g.locks[i] = make([]fixed.Cash, len(d.FX))
 	}
@@ -117,7 +117,7 @@ func build(cfg Config, d *desk.Desk, kill *venue.Kill) *Gate {
 			l = cfg.Instruments[i]
 		}
 		g.slots[i].fill(in, &l)
-		g.slots[i].missing = len(l.missing(in)) > 0 || len(cfg.Global.missing()) > 0 || g.products[in.Product].maxBase <= 0
+		g.slots[i].flags.set(missing, len(l.missing(in)) > 0 || len(cfg.Global.missing()) > 0 || g.products[in.Product].maxBase <= 0)
 		g.slots[i].qty, g.slots[i].realised = d.Positions[i].Qty, d.Positions[i].Realised
 	}
 	g.twin(d)
@@ -128,7 +128,8 @@ func build(cfg Config, d *desk.Desk, kill *venue.Kill) *Gate {
 }
 
 func (v *venueState) fill(l *VenueLimits) {
-	v.allowed, v.missing = l.Allowed, len(l.missing()) > 0
+	v.flags.set(notAllowed, !l.Allowed)
+	v.flags.set(missing, len(l.missing()) > 0)
 	v.maxOpen, v.maxGross, v.maxNet = l.MaxOpen, l.MaxGross, l.MaxNet
 	v.ordersPerDay, v.tradesPerDay, v.maxOffset = l.OrdersPerDay, l.TradesPerDay, l.MaxClockOffset
 	v.ordersRate, v.messagesRate, v.soft, v.reserve = newBucket(l.Orders), newBucket(l.Messages), newBucket(l.Soft), l.CancelReserve
@@ -136,7 +137,8 @@ func (v *venueState) fill(l *VenueLimits) {
 }
 
 func (s *strategyState) fill(l *StrategyLimits) {
-	s.allowed, s.missing = l.Allowed, len(l.missing()) > 0
+	s.flags.set(notAllowed, !l.Allowed)
+	s.flags.set(missing, len(l.missing()) > 0)
 	s.ordersRate, s.messagesRate = newBucket(l.Orders), newBucket(l.Messages)
 	s.ordersPerDay, s.duplicate, s.maxStreak, s.window = l.OrdersPerDay, l.DuplicateWindow, l.MaxLossStreak, l.RepeatWindow
 	for i := range s.repeats {

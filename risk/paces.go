@@ -5,63 +5,64 @@ import (
 )
 
 // paces asks whether this is one time too often: against our own orders, a repetition, or faster than allowed.
-func (g *Gate) paces(c *candidate) Verdict {
+func (g *Gate) paces(c *candidate) bool {
 	p, now := c.in.Price, c.d.Now
 	for _, t := range c.s.twins[:c.s.ntwins] {
 		w := &c.d.Working[t]
 		if c.side == venue.Buy && w.Sells > 0 && p >= w.SellWorst {
-			return refuse(RuleSelfMatch, venue.SelfMatch, int64(p), int64(w.SellWorst), 0)
+			return c.refuse(RuleSelfMatch, venue.SelfMatch, int64(p), int64(w.SellWorst), 0)
 		}
 		if c.side == venue.Sell && w.Buys > 0 && p <= w.BuyWorst {
-			return refuse(RuleSelfMatch, venue.SelfMatch, int64(p), int64(w.BuyWorst), 0)
+			return c.refuse(RuleSelfMatch, venue.SelfMatch, int64(p), int64(w.BuyWorst), 0)
 		}
 	}
 	if c.leg != nil && c.leg.tokens > 0 {
-		return ok() // its tokens were taken with the plan
+		return true // its tokens were taken with the plan
 	}
-	if v := c.repetition(now); v.Reason != venue.OK {
-		return v
+	if !c.repetition(now) {
+		return false
 	}
 	if c.v.soft.wait(now, 0, 0) > 0 {
-		return refuse(RuleSoft, venue.MessageRate, -c.v.soft.left(now), 0, -c.v.soft.left(now))
+		return c.refuse(RuleSoft, venue.MessageRate, -c.v.soft.left(now), 0, -c.v.soft.left(now))
 	}
 	if n := c.tokens; c.v.ordersRate.wait(now, n, 0) > 0 {
-		return rated(RuleVenueOrders, venue.OrderRate, &c.v.ordersRate, now, n)
+		return c.rated(RuleVenueOrders, venue.OrderRate, &c.v.ordersRate, now, n)
 	}
 	if n := c.tokens; c.st.ordersRate.wait(now, n, 0) > 0 {
-		return rated(RuleStrategyOrders, venue.OrderRate, &c.st.ordersRate, now, n)
+		return c.rated(RuleStrategyOrders, venue.OrderRate, &c.st.ordersRate, now, n)
 	}
 	if n := c.tokens; c.v.messagesRate.wait(now, n, c.v.reserve) > 0 {
-		v := rated(RuleVenueMessages, venue.MessageRate, &c.v.messagesRate, now, n)
-		v.Headroom -= c.v.reserve
-		return v
+		c.rated(RuleVenueMessages, venue.MessageRate, &c.v.messagesRate, now, n)
+		c.verdict.Headroom -= c.v.reserve
+		return false
 	}
 	if n := c.tokens; c.st.messagesRate.wait(now, n, 0) > 0 {
-		return rated(RuleStrategyMessages, venue.MessageRate, &c.st.messagesRate, now, n)
+		return c.rated(RuleStrategyMessages, venue.MessageRate, &c.st.messagesRate, now, n)
 	}
-	return ok()
+	return true
 }
 
 // rated refuses for want of tokens: Value is what was asked, Limit the burst, Headroom what is left.
-func rated(r Rule, why venue.Reason, b *bucket, now venue.Nanos, n int64) Verdict {
-	return Verdict{Reason: why, Rule: r, Value: n, Limit: int64(b.burst / b.step), Headroom: b.left(now)}
+func (c *candidate) rated(r Rule, why venue.Reason, b *bucket, now venue.Nanos, n int64) bool {
+	c.verdict = Verdict{Reason: why, Rule: r, Value: n, Limit: int64(b.burst / b.step), Headroom: b.left(now)}
+	return false
 }
 
 // repetition looks for an equal approval within the strategy's window among the instrument's last ones.
-func (c *candidate) repetition(now venue.Nanos) Verdict {
+func (c *candidate) repetition(now venue.Nanos) bool {
 	s := c.s
 	for i := 0; i < recents; i++ {
 		r := &s.recents[(s.last-i)&(recents-1)]
 		age := now - r.at
 		if r.at == 0 || age >= c.st.duplicate {
-			return ok()
+			return true
 		}
 		if r.price == c.in.Price && r.qty == c.in.Qty && r.side == c.side && r.op == c.in.Op && r.target == c.in.Target &&
 			r.strategy == c.in.Strategy {
-			return refuse(RuleDuplicate, venue.DuplicateIntent, int64(age), int64(c.st.duplicate), 0)
+			return c.refuse(RuleDuplicate, venue.DuplicateIntent, int64(age), int64(c.st.duplicate), 0)
 		}
 	}
-	return ok()
+	return true
 }
 
 // spend takes the tokens of an approved order and counts it.

@@ -60,40 +60,43 @@ func (t *planTable) find(id uint64) *planHold {
 // (InTurn) goes through Check with its Plan and Leg for what is then wanted, and is covered by the reservation. So are
 // the playbook's orders, which must stay within the leg's quantity and the plan's allowance. EndPlan gives the rest back.
 func (g *Gate) CheckPlan(p *desk.Plan, d *desk.Desk, out []Approved) Verdict {
-	g.roll(d.Now)
+	if d.Now >= g.dayEnd {
+		g.newDay(d.Now)
+	}
 	for i := range out {
 		out[i].cmd.Op = venue.NoOp
 	}
 	n := int(p.N)
 	if n < 1 || n > desk.MaxLegs || n > len(out) || p.ID == 0 || p.Allowance < 0 || p.Allowance >= fixed.One || p.MaxLoss < 0 {
-		return no(RuleShape, venue.BadIntent)
+		return Verdict{Reason: venue.BadIntent, Rule: RuleShape}
 	}
 	if p.MaxLoss == 0 {
-		return no(RulePlan, venue.NoReference)
+		return Verdict{Reason: venue.NoReference, Rule: RulePlan}
 	}
 	if p.MaxLoss > g.limits.MaxPlanLoss {
-		return refuse(RulePlan, venue.PlanLimit, int64(p.MaxLoss), int64(g.limits.MaxPlanLoss), 0)
+		return Verdict{venue.PlanLimit, RulePlan, 0, int64(p.MaxLoss), int64(g.limits.MaxPlanLoss), int64(g.limits.MaxPlanLoss)}
 	}
 	if g.plans.find(p.ID) != nil {
-		return no(RuleDuplicate, venue.DuplicateIntent)
+		return Verdict{Reason: venue.DuplicateIntent, Rule: RuleDuplicate}
 	}
 	h := g.plans.find(0)
 	if h == nil {
-		return refuse(RulePlan, venue.PlanLimit, maxPlans+1, maxPlans, maxPlans)
+		return Verdict{Reason: venue.PlanLimit, Rule: RulePlan, Value: maxPlans + 1, Limit: maxPlans}
 	}
-	if v := g.losses(p.MaxLoss); v.Reason != venue.OK {
-		return v
+	var c candidate
+	if !g.losses(&c, p.MaxLoss) {
+		return c.verdict
 	}
 	*h = planHold{strategy: p.Strategy, loss: p.MaxLoss}
 	var cs [desk.MaxLegs]candidate
 	for i := range n {
-		if v := g.reserve(h, p, i, &cs[i], d); v.Reason != venue.OK {
+		if !g.reserve(h, p, i, &cs[i], d) {
 			for j := range i {
 				g.charge(&cs[j], -cs[j].tokens, -1)
 				g.unhold(&h.legs[j], h.legs[j].held, d)
 			}
-			v.Leg = uint8(i)
-			return v
+			cs[i].verdict.Leg = uint8(i)
+			return cs[i].verdict
 		}
 	}
 	for i := range n {
@@ -106,23 +109,23 @@ func (g *Gate) CheckPlan(p *desk.Plan, d *desk.Desk, out []Approved) Verdict {
 		}
 	}
 	g.plans.loss += p.MaxLoss
-	return ok()
+	return Verdict{}
 }
 
 // reserve checks one leg and holds it, so that the next leg is judged with it.
-func (g *Gate) reserve(h *planHold, p *desk.Plan, i int, c *candidate, d *desk.Desk) Verdict {
+func (g *Gate) reserve(h *planHold, p *desk.Plan, i int, c *candidate, d *desk.Desk) bool {
 	leg := &p.Legs[i]
 	leg.Strategy, leg.Plan, leg.Leg = p.Strategy, p.ID, uint8(i)
 	if leg.Op != venue.New {
-		return no(RuleShape, venue.BadIntent)
+		return c.no(RuleShape, venue.BadIntent)
 	}
-	if v := g.open(c, leg, d); v.Reason != venue.OK {
-		return v
+	if !g.open(c, leg, d) {
+		return false
 	}
 	up, ok1 := fixed.MulDiv(int64(leg.Price), int64(fixed.One+p.Allowance), int64(fixed.One), fixed.Up)
 	down, ok2 := fixed.MulDiv(int64(leg.Price), int64(fixed.One-p.Allowance), int64(fixed.One), fixed.Down)
 	if !ok1 || !ok2 {
-		return no(RulePlan, venue.Overflowed)
+		return c.no(RulePlan, venue.Overflowed)
 	}
 	l := &h.legs[i]
 	*l = legHold{inst: leg.Inst, side: leg.Side, limit: leg.Price, worst: fixed.Price(up), best: fixed.Price(down), qty: leg.Qty, tokens: playbookOrders}
@@ -133,13 +136,13 @@ func (g *Gate) reserve(h *planHold, p *desk.Plan, i int, c *candidate, d *desk.D
 	if p.Policy == desk.InTurn && i > 0 {
 		l.tokens++ // it comes through Check once more when its turn is
 	}
-	if v := g.rules(c); v.Reason != venue.OK {
-		return v
+	if !g.rules(c) {
+		return false
 	}
 	h.n = uint8(i) + 1
 	g.charge(c, c.tokens, 1)
 	g.hold(l, leg.Qty, d)
-	return ok()
+	return true
 }
 
 // hold adds to what plans have reserved of an instrument.
@@ -215,10 +218,10 @@ func (g *Gate) EndPlan(plan uint64, d *desk.Desk) {
 
 // cover finds the reservation that covers an order of a plan and moves its part from held to the candidate. It answers
 // how much was moved. An order that leaves the plan's bounds is refused.
-func (g *Gate) cover(c *candidate) (fixed.Qty, Verdict) {
+func (g *Gate) cover(c *candidate) (fixed.Qty, bool) {
 	h := g.plans.find(c.in.Plan)
 	if h == nil || c.in.Op != venue.New {
-		return 0, ok()
+		return 0, true
 	}
 	for i := range h.legs[:h.n] {
 		l := &h.legs[i]
@@ -230,20 +233,20 @@ func (g *Gate) cover(c *candidate) (fixed.Qty, Verdict) {
 			bound = l.best // an unwind gives back at most the allowance
 		}
 		if (c.side == venue.Buy && c.in.Price > max(bound, l.limit)) || (c.side == venue.Sell && c.in.Price < min(bound, l.limit)) {
-			return 0, refuse(RulePlan, venue.PlanLimit, int64(c.in.Price), int64(bound), 0)
+			return 0, c.refuse(RulePlan, venue.PlanLimit, int64(c.in.Price), int64(bound), 0)
 		}
 		if c.in.Qty > l.qty {
-			return 0, refuse(RulePlan, venue.PlanLimit, int64(c.in.Qty), int64(l.qty), 0)
+			return 0, c.refuse(RulePlan, venue.PlanLimit, int64(c.in.Qty), int64(l.qty), 0)
 		}
 		c.leg = l
 		if c.side != l.side {
-			return 0, ok()
+			return 0, true
 		}
 		q := min(l.held, c.more)
 		g.unhold(l, q, c.d)
-		return q, ok()
+		return q, true
 	}
-	return 0, ok()
+	return 0, true
 }
 
 // unfilled returns to the reservation what a leg or a completing order left unfilled.

@@ -10,50 +10,48 @@ import (
 )
 
 // prices asks what the order is worth and whether its price makes sense: exchange rate, notional, collar, slippage.
-func (g *Gate) prices(c *candidate) Verdict {
+func (g *Gate) prices(c *candidate) bool {
 	if g.bad > 0 && !c.reduces {
-		return refuse(RuleFX, g.badWhy, int64(g.bad), 0, int64(g.bad))
+		return c.refuse(RuleFX, g.badWhy, int64(g.bad), 0, int64(g.bad))
 	}
 	k := g.fx(c.s.quote, c.d)
-	if k == nil {
-		return no(RuleFX, venue.NoFX)
+	if c.rate = k; k == nil {
+		return c.no(RuleFX, venue.NoFX)
 	}
 	if !k.fixed {
 		if age := c.d.Now - c.d.FX[c.s.quote].At; age > k.maxAge {
-			return refuse(RuleFX, venue.NoFX, int64(age), int64(k.maxAge), 0)
+			return c.refuse(RuleFX, venue.NoFX, int64(age), int64(k.maxAge), 0)
 		}
 		if k.bid < k.pegLow {
-			return refuse(RuleFX, venue.NoFX, int64(k.bid), int64(k.pegLow), 0)
+			return c.refuse(RuleFX, venue.NoFX, int64(k.bid), int64(k.pegLow), 0)
 		}
 		if k.ask > k.pegHigh {
-			return refuse(RuleFX, venue.NoFX, int64(k.ask), int64(k.pegHigh), 0)
+			return c.refuse(RuleFX, venue.NoFX, int64(k.ask), int64(k.pegHigh), 0)
 		}
 	}
 	price := c.in.Price
 	if c.s.top > 0 && (c.side == venue.Sell) {
 		price = max(c.s.top-price, 0) // what a sold binary may cost
 	}
-	n, fits := c.inst.Notional(price, c.in.Qty, fixed.Up)
-	if !fits {
-		return no(RuleMaxNotional, venue.Overflowed)
-	}
-	if least := c.inst.MinNotional; n <= least {
-		if n, fits = c.inst.Notional(c.in.Price, c.in.Qty, fixed.Down); !fits || n < least {
-			return refuse(RuleMinNotional, venue.BelowMinNotional, int64(n), int64(least), 0)
+	if least := c.inst.MinNotional; least > 0 {
+		if n, fits := c.s.cost.up(c.in.Price, c.in.Qty); fits && n <= least { // rounded up, it may only just reach it
+			if n, _ = c.inst.Notional(c.in.Price, c.in.Qty, fixed.Down); n < least {
+				return c.refuse(RuleMinNotional, venue.BelowMinNotional, int64(n), int64(least), 0)
+			}
 		}
 	}
-	worth, fits := reporting(n, k.high, fixed.Up)
+	worth, fits := c.s.worth(c.inst, k).up(price, c.in.Qty)
 	if !fits {
-		return no(RuleMaxNotional, venue.Overflowed)
+		return c.no(RuleMaxNotional, venue.Overflowed)
 	}
 	if worth > c.s.maxCash {
-		return refuse(RuleMaxNotional, venue.AboveMaxNotional, int64(worth), int64(c.s.maxCash), 0)
+		return c.refuse(RuleMaxNotional, venue.AboveMaxNotional, int64(worth), int64(c.s.maxCash), 0)
 	}
 	if c.leg != nil {
-		return ok() // within the plan's allowance of a price that passed both
+		return true // within the plan's allowance of a price that passed both
 	}
-	if v := g.collar(c); v.Reason != venue.OK {
-		return v
+	if !g.collar(c) {
+		return false
 	}
 	return g.slips(c)
 }
@@ -79,15 +77,15 @@ func share(a, b fixed.Price) int64 {
 }
 
 // collar compares the price with an independent one.
-func (g *Gate) collar(c *candidate) Verdict {
+func (g *Gate) collar(c *candidate) bool {
 	ref := g.reference(c)
 	if ref <= 0 {
-		return no(RuleCollar, venue.NoReference)
+		return c.no(RuleCollar, venue.NoReference)
 	}
 	if beyond(c.in.Price, ref, c.s.collar) {
-		return refuse(RuleCollar, venue.PriceCollar, share(c.in.Price, ref), int64(c.s.collar), 0)
+		return c.refuse(RuleCollar, venue.PriceCollar, share(c.in.Price, ref), int64(c.s.collar), 0)
 	}
-	return ok()
+	return true
 }
 
 // reference is the first fresh reference price in the units of the candidate's instrument, 0 when there is none.
@@ -134,21 +132,21 @@ func (g *Gate) cross(p fixed.Price, from, to venue.Ccy, d *desk.Desk) fixed.Pric
 
 // slips guards a taker: neither may the walk through the live book end too far from the touch, nor the limit price lie
 // too far beyond that walk.
-func (g *Gate) slips(c *candidate) Verdict {
+func (g *Gate) slips(c *candidate) bool {
 	p := c.in.Price
 	if c.in.Type == venue.PostOnly || (c.order != nil && c.order.Type == venue.PostOnly) {
-		return ok()
+		return true
 	}
 	best := c.book.Best(c.side.Other())
 	crosses := best.Qty > 0 && ((c.side == venue.Buy && p >= best.Price) || (c.side == venue.Sell && p <= best.Price))
 	if !crosses && c.in.TIF != venue.IOC && c.in.TIF != venue.FOK {
-		return ok()
+		return true
 	}
 	if best.Qty <= 0 || best.Price <= 0 {
-		return no(RuleSlippage, venue.NoReference)
+		return c.no(RuleSlippage, venue.NoReference)
 	}
 	if !crosses {
-		return ok() // it takes nothing
+		return true // it takes nothing
 	}
 	worst := best.Price
 	if c.qty > best.Qty {
@@ -159,10 +157,10 @@ func (g *Gate) slips(c *candidate) Verdict {
 		reach = p
 	}
 	if beyond(reach, best.Price, c.s.guard) {
-		return refuse(RuleSlippage, venue.Slippage, share(reach, best.Price), int64(c.s.guard), 0)
+		return c.refuse(RuleSlippage, venue.Slippage, share(reach, best.Price), int64(c.s.guard), 0)
 	}
 	if reach == worst && beyond(p, worst, c.s.guard) {
-		return refuse(RuleSlippage, venue.Slippage, share(p, worst), int64(c.s.guard), 0)
+		return c.refuse(RuleSlippage, venue.Slippage, share(p, worst), int64(c.s.guard), 0)
 	}
-	return ok()
+	return true
 }

@@ -1,6 +1,9 @@
 package risk
 
 import (
+	"math"
+	"math/bits"
+
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
@@ -42,54 +45,54 @@ type recent struct {
 	op       venue.Op
 }
 
-// slot is all that the gate keeps of one instrument: limits first, then what is in use. Buy and sell sides are indexed
-// by side(venue.Side).
+// slot is all that the gate keeps of one instrument: what every check reads comes first. Pairs are indexed by
+// side(venue.Side).
 type slot struct {
-	missing             bool // a limit is missing
-	allowed, restricted bool
-	short               bool // may sell what is not held
-	spot                bool
-	margined            bool
-	nrefs               uint8
-	ntwins              uint8
-	venue               venue.ID
-	product             venue.Product
-	quote               venue.Ccy
-	base                venue.Ccy
-	settle              venue.Ccy
-	maxOpen             int32
-	refs                [maxReferences]venue.Inst
-	twins               [maxTwins]venue.Inst
-	maxQty              fixed.Qty
-	maxPos              fixed.Qty
-	maxCash             fixed.Cash
-	collar              fixed.Rate
-	guard               fixed.Rate
-	maxAge              venue.Nanos
-	maxLag              venue.Nanos
-	refAge              venue.Nanos
-	margin              fixed.Rate // initial margin plus the worst fee
-	open                venue.Nanos
-	close               venue.Nanos
-	expiry              venue.Nanos
-	smoothing           venue.Nanos
+	flags    flags
+	venue    venue.ID // 0: there is no such instrument
+	allDay   bool     // trades round the clock and does not expire
+	short    bool     // may sell what is not held
+	spot     bool
+	margined bool
+	nrefs    uint8
+	ntwins   uint8
+	product  venue.Product
+	quote    venue.Ccy
+	base     venue.Ccy
+	settle   venue.Ccy // quote where the venue names none
+	orders   int32     // own orders, held legs included
+	maxOpen  int32
+	tick     grid
+	lot      grid
+
+	maxQty, maxPos fixed.Qty
+	maxCash        fixed.Cash
+	collar, guard  fixed.Rate
+	maxAge, maxLag venue.Nanos
+	refAge         venue.Nanos
+	// high and low are the marks: ask and bid of the last Live book, 0 before the first.
+	high, low fixed.Price
 	// top is the price of certainty of a binary, 0 for everything else: a short owes at most top − p.
 	top fixed.Price
 
-	// high and low are the marks: worst ask and bid of the last Live book, 0 before the first.
-	high, low fixed.Price
-	// smooth is the smoothed mid at smoothAt.
-	smooth   fixed.Price
-	smoothAt venue.Nanos
-	parts    [2]part
-	holds    [2]hold
-	gross    fixed.Cash
-	loss     fixed.Cash // unrealised loss, binds margin
-	locked   fixed.Cash // in settle or quote
-	lockBase fixed.Cash // in base
-	orders   int32
-	bad      venue.Reason // why the contribution cannot be stated
+	// cost makes quote cash of price × quantity, bind the cash that an order binds (cost and worst fee, or margin and
+	// worst fee), value the worth in the reporting currency at the rate valued.
+	cost, bind, value scale
+	valued            fixed.Rate
+	parts             [2]part
+	gross             fixed.Cash
+	loss              fixed.Cash // unrealised loss, binds margin
+	locked            fixed.Cash // bound in settle
+	lockBase          fixed.Cash // bound in base
+	holds             [2]hold
+	refs              [maxReferences]venue.Inst
+	twins             [maxTwins]venue.Inst
 
+	margin              fixed.Rate // initial margin plus the worst fee
+	open, close, expiry venue.Nanos
+	smoothing, smoothAt venue.Nanos
+	smooth              fixed.Price
+	bad                 venue.Reason // why the contribution cannot be stated
 	// qty and realised are those of the last fill seen; client, result and before belong to the order that closes.
 	qty      fixed.Qty
 	realised fixed.Cash
@@ -110,14 +113,10 @@ type sums struct {
 	orders int32
 }
 
-// mode is what an operator has set.
-type mode struct{ killed, disarmed, reduce bool }
-
 // venueState is what the gate keeps of one venue.
 type venueState struct {
-	allowed, missing         bool
+	flags                    flags
 	clockKnown               bool
-	mode                     mode
 	maxOpen                  int32
 	maxGross, maxNet         fixed.Cash
 	sums                     sums
@@ -146,12 +145,11 @@ type repeated struct {
 
 // strategyState is what the gate keeps of one strategy.
 type strategyState struct {
-	allowed, missing         bool
+	flags                    flags
 	ordersRate, messagesRate bucket
 	ordersPerDay, orders     int64
 	duplicate                venue.Nanos
 	streak, maxStreak        int64
-	stopped                  bool // the streak was reached; only an operator lifts it
 	window                   venue.Nanos
 	repeats                  [2]repeated
 }
@@ -171,7 +169,9 @@ type rate struct {
 
 // fill makes the slot of one instrument from its limits.
 func (s *slot) fill(in *venue.Instrument, l *InstrumentLimits) {
-	s.allowed, s.restricted, s.short = l.Allowed, l.Restricted, l.MayShort
+	s.flags.set(notAllowed, !l.Allowed)
+	s.flags.set(restricted, l.Restricted)
+	s.short = l.MayShort
 	s.spot = in.Kind == venue.Spot
 	s.margined = in.Kind == venue.Perpetual || in.Kind == venue.Dated
 	s.venue, s.product = in.Venue, in.Product
@@ -184,12 +184,58 @@ func (s *slot) fill(in *venue.Instrument, l *InstrumentLimits) {
 	s.nrefs = uint8(copy(s.refs[:], l.Reference.From))
 	s.refAge, s.smoothing = l.Reference.MaxAge, l.Reference.Smooth
 	s.open, s.close, s.expiry = l.Session.Open, l.Session.Close, l.Expiry
-	if s.margined {
-		s.margin = l.Margin + max(in.Fees.Taker, in.Fees.Maker, 0)
-	}
+	s.allDay = l.Session == AllDay && l.Expiry == 0
 	if in.Kind == venue.Binary && in.PriceScale <= fixed.MaxScale {
 		s.top = fixed.Price(fixed.Pow10(in.PriceScale))
 	}
+	fee := max(in.Fees.Taker, in.Fees.Maker, 0)
+	s.cost = factor(in, fixed.One)
+	switch {
+	case s.margined:
+		s.margin = l.Margin + fee
+		s.bind = factor(in, s.margin)
+	case in.Fees.In == venue.FeeInBase:
+		s.bind = s.cost
+	default:
+		s.bind = factor(in, fixed.One+fee)
+	}
+}
+
+// factor makes the scale from price × quantity of an instrument to its notional times a rate. A multiplier and a rate
+// that do not fit together in 63 bits are first rounded up to one rate.
+func factor(in *venue.Instrument, r fixed.Rate) scale {
+	if in.PriceScale > fixed.MaxScale || in.QtyScale > fixed.MaxScale-fixed.CashScale {
+		return scale{} // divides by nothing, so everything is refused; Validate names it
+	}
+	unit, m := fixed.Pow10(in.PriceScale), int64(in.Multiplier)
+	if in.Contract == venue.Inverse {
+		unit, m = fixed.Pow10(fixed.CashScale), int64(in.Face)
+	}
+	if m <= 0 || r <= 0 {
+		return scale{}
+	}
+	hi, num := bits.Mul64(uint64(m), uint64(r))
+	switch {
+	case in.Contract == venue.Linear && in.Multiplier == fixed.One:
+		return newScale(int64(r), unit, fixed.Pow10(in.QtyScale), false)
+	case hi == 0 && num <= math.MaxInt64 && in.Contract == venue.Inverse:
+		return newScale(int64(num), unit, fixed.Pow10(in.QtyScale), true)
+	case hi == 0 && num <= math.MaxInt64:
+		return newScale(int64(num), unit, fixed.Pow10(in.QtyScale+fixed.CashScale), false)
+	}
+	one, ok := fixed.MulDiv(m, int64(r), int64(fixed.One), fixed.Up)
+	if !ok {
+		return scale{}
+	}
+	return newScale(one, fixed.Pow10(in.PriceScale), fixed.Pow10(in.QtyScale), in.Contract == venue.Inverse)
+}
+
+// worth is the scale to the reporting currency at a rate moved against us.
+func (s *slot) worth(in *venue.Instrument, k *rate) *scale {
+	if s.valued != k.high {
+		s.value, s.valued = factor(in, k.high), k.high
+	}
+	return &s.value
 }
 
 // twin finds the instruments of each slot's product and venue that trade against it: itself, and for a binary the

@@ -182,6 +182,9 @@ func (cfg *Config) instrument(d *desk.Desk, in *venue.Instrument, l *InstrumentL
 	} else if in.Quote != d.Reporting && (int(in.Quote) >= len(cfg.Currencies) || cfg.Currencies[in.Quote].MaxAge <= 0) {
 		say(in.Name, []string{"its quote currency has no max_age"})
 	}
+	if f := factor(in, fixed.One); f.num <= 0 {
+		say(in.Name, []string{"its scales, multiplier or face cannot be valued"})
+	}
 	if in.Tick <= 0 || in.Lot <= 0 {
 		say(in.Name, []string{"tick or lot is not known"})
 	}

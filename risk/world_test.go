@@ -56,7 +56,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	for _, i := range []venue.Inst{yes, no_} {
 		ins[i].Product, ins[i].Base, ins[i].Tick, ins[i].MinNotional, ins[i].Complement = 2, 0, 1, 0, i == no_
 	}
-	w := &world{t: t, d: desk.New(ins, 2, 3, 64, usd, books.Config{Window: 256})}
+	w := &world{t: t, d: desk.New(ins, 2, 3, 64, usd, books.Config{})}
 	w.d.Now = start
 	w.d.FX[usdt] = desk.FXRate{Bid: 99_900_000, Ask: 100_100_000, At: start}
 	w.d.FX[btc] = desk.FXRate{Bid: 10_000_000_000_000, Ask: 10_010_000_000_000, At: start}
