@@ -10,7 +10,10 @@
 // Decisions
 //   - 2026-11-25: the hot side is a copy into mapped memory and one atomic store. Fallocate, a look at the free space and
 //     a write to every page come first: a hole on a full disk would kill the process at first touch. It is never synced;
-//     it survives a killed process, while fsync of the files is what survives a lost machine.
+//     it survives a killed process, while fsync of the files is what survives a lost machine. The pages are written a
+//     second time after the only fsync that the ring ever sees, which took their write permission: a Put every 5 us had
+//     2.9 us at the 99th percentile without it and 0.4 us with it. The kernel's own write-back takes it again now and
+//     then; a folder on tmpfs has neither.
 //   - 2026-11-25: a record leaves the ring after its line is on disk and the head that counts it is published. Whatever
 //     fails in between, the file is cut back to the head and the batch is written again, byte for byte: no partial
 //     state to reason about.

@@ -96,9 +96,8 @@ func createRing(path string, capacity int, s *session, free uint64) (_ *Ring, er
 	if err != nil {
 		return nil, fmt.Errorf("audit: map %s: %w", path, err)
 	}
-	for i := 0; i < size; i += page {
-		mem[i] = 0 // the page fault happens here, not under an order
-	}
+	first := page + pages(len(text))
+	touch(mem[first:]) // the blocks of a file that was only reserved are made ready here
 	le := binary.LittleEndian
 	for i, v := range []uint64{ringMagic, ringVersion, uint64(recordSize), uint64(capacity), s.Epoch, uint64(len(text))} {
 		le.PutUint64(mem[8*i:], v)
@@ -111,7 +110,15 @@ func createRing(path string, capacity int, s *session, free uint64) (_ *Ring, er
 	if err := os.Rename(tmp, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("audit: ring: %w", err), unix.Munmap(mem))
 	}
-	return overlay(mem, page+pages(len(text)), capacity), nil
+	touch(mem[first:]) // Sync has taken the pages' write permission: fault them in again, here and not under an order
+	return overlay(mem, first, capacity), nil
+}
+
+// touch writes to every page of empty memory.
+func touch(mem []byte) {
+	for i := 0; i < len(mem); i += page {
+		mem[i] = 0
+	}
 }
 
 // reserve makes sure of the file's blocks. Where the file system cannot, they are written.
