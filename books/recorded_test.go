@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -142,6 +143,88 @@ func TestBook_recordedBinanceChainsAndAgreesWithItsTouch(t *testing.T) {
 	}
 }
 
+// message is one recorded frame or touch.
+type message struct {
+	frame []venue.Event
+	touch *venue.Event
+}
+
+// TestBook_recordedFaultsAreNoticed plays the beginning of each Binance session with one message dropped, swapped,
+// doubled or altered.
+func TestBook_recordedFaultsAreNoticed(t *testing.T) {
+	for i := range binanceFiles {
+		c := &binanceFiles[i]
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var all []message
+			var frames []int // indices of deltas well after the snapshot
+			recording(t, "binance/"+c.name+".jsonl.gz", func(recv venue.Nanos, line *fastjson.Value) {
+				if len(all) > 12_000 {
+					return
+				}
+				frame, touch := binance(t, &c.in, recv, line)
+				if frame != nil && len(all) > 1000 {
+					frames = append(frames, len(all))
+				}
+				if frame != nil || touch != nil {
+					all = append(all, message{frame, touch})
+				}
+			})
+			play := func(ms []message) *Book {
+				b := New(&c.in, Config{})
+				for _, m := range ms {
+					if m.frame != nil {
+						b.Apply(m.frame)
+					} else {
+						b.ApplyTouch(m.touch)
+					}
+				}
+				return b
+			}
+			whole := play(all)
+			require.Equal(t, Live, whole.State())
+			at := frames[len(frames)/3]
+
+			b := play(append(slices.Clone(all[:at]), all[at+1:]...))
+			require.Equal(t, Stale, b.State(), "without a later snapshot it stays Stale to the end")
+			require.Equal(t, venue.SequenceGap, b.Why())
+			require.EqualValues(t, 1, b.Counters().Gaps)
+
+			swapped, next := slices.Clone(all), frames[len(frames)/3+1]
+			swapped[at], swapped[next] = swapped[next], swapped[at]
+			b = play(swapped)
+			require.Equal(t, venue.SequenceGap, b.Why())
+
+			b = play(slices.Insert(slices.Clone(all), at+1, all[at]))
+			require.Equal(t, Live, b.State())
+			require.Equal(t, whole.Hash(), b.Hash())
+			require.Equal(t, whole.Counters().StaleDropped+1, b.Counters().StaleDropped)
+			require.Equal(t, whole.Counters().Applied, b.Counters().Applied)
+
+			// The venue's rule can tell where it states its touch at the very id.
+			at = frames[slices.IndexFunc(frames, func(i int) bool {
+				return slices.ContainsFunc(all, func(m message) bool { return m.touch != nil && m.touch.Seq == all[i].frame[0].Seq })
+			})]
+			altered := slices.Clone(all)
+			altered[at].frame = alter(play(all[:at+1]), all[at].frame)
+			b = play(altered)
+			require.NotEqual(t, Live, b.State())
+			require.Equal(t, venue.TouchMismatch, b.Why())
+			require.EqualValues(t, 1, b.Counters().TouchMismatched)
+		})
+	}
+}
+
+// alter returns the frame with a bid that is far too large on top of the book that it makes.
+func alter(b *Book, frame []venue.Event) []venue.Event {
+	f := slices.Clone(frame)
+	e := venue.Event{Kind: venue.Levels, Flags: venue.Bids | venue.Last, N: 1}
+	e.W[0], e.W[1] = int64(b.Best(venue.Sell).Price-b.Instrument().Tick), 1<<40
+	f = append(f, e)
+	f[0].W[5]++
+	return f
+}
+
 // krakenDecimals is pair_decimals of the recorded pairs; v1 prints more.
 var krakenDecimals = map[string]uint8{"WAVES/EUR": 4, "XMR/USD": 2, "ETH/CHF": 2, "XBT/CHF": 1, "ADA/XBT": 8}
 
@@ -157,65 +240,98 @@ func krakenSum(in *venue.Instrument, bids, asks []venue.Level) uint32 {
 	return crc32.ChecksumIEEE(text)
 }
 
-func TestBook_recordedKrakenChecksumsVerify(t *testing.T) {
-	t.Parallel()
-	type pair struct {
-		in *venue.Instrument
-		b  *Book
-		w  *twin
-	}
-	pairs := map[string]*pair{}
-	updates, seq := 0, uint64(0)
+// krakenBooks reads the recorded v1 session: frames in order, and the instrument of each.
+func krakenBooks(t *testing.T) (frames [][]venue.Event, of []*venue.Instrument) {
+	ins := map[string]*venue.Instrument{}
 	recording(t, "kraken/v1-book1000-trade-ticker-20210417.jsonl.gz", func(recv venue.Nanos, line *fastjson.Value) {
 		msg := line.GetArray("msg")
 		if len(msg) < 4 || string(msg[len(msg)-2].GetStringBytes()) != "book-1000" {
 			return
 		}
-		name := string(msg[len(msg)-1].GetStringBytes())
-		seq++
+		name, crc, flags := string(msg[len(msg)-1].GetStringBytes()), venue.NoChecksum, uint8(0)
+		var l [2][]venue.Level
 		if as := msg[1].GetArray("as"); as != nil {
 			text := as[0].GetArray()[0].GetStringBytes()
 			decimals := uint8(len(text) - 1 - bytes.IndexByte(text, '.'))
-			in := &venue.Instrument{PriceScale: krakenDecimals[name], PriceText: decimals, QtyScale: 8, QtyText: 8, Tick: 1,
-				Depth: 1000, Checksum: krakenSum, ChecksumDepth: 10}
-			p := &pair{in, New(in, Config{}), newTwin(in, Config{})}
-			pairs[name] = p
-			f := pack([2][]venue.Level{levelsOf(t, in, msg[1].GetArray("bs")), levelsOf(t, in, as)}, venue.Snapshot, recv, 0, 0, 0, seq, venue.NoChecksum)
-			p.b.Apply(f)
-			p.w.apply(f)
-			agree(t, p.b, p.w)
-			return
+			ins[name] = &venue.Instrument{Symbol: name, PriceScale: krakenDecimals[name], PriceText: decimals, QtyScale: 8, QtyText: 8,
+				Tick: 1, Depth: 1000, Checksum: krakenSum, ChecksumDepth: 10}
+			l, flags = [2][]venue.Level{levelsOf(t, ins[name], msg[1].GetArray("bs")), levelsOf(t, ins[name], as)}, venue.Snapshot
 		}
-		p := pairs[name]
-		require.NotNil(t, p, name)
-		var l [2][]venue.Level
-		crc := venue.NoChecksum
+		in := ins[name]
+		require.NotNil(t, in, name)
 		for _, part := range msg[1 : len(msg)-2] {
-			l[0] = append(l[0], levelsOf(t, p.in, part.GetArray("b"))...)
-			l[1] = append(l[1], levelsOf(t, p.in, part.GetArray("a"))...)
+			l[0] = append(l[0], levelsOf(t, in, part.GetArray("b"))...)
+			l[1] = append(l[1], levelsOf(t, in, part.GetArray("a"))...)
 			if c := part.GetStringBytes("c"); c != nil {
 				v, err := strconv.ParseUint(string(c), 10, 32)
 				require.NoError(t, err)
 				crc = int64(v)
 			}
 		}
-		f := pack(l, 0, recv, 0, 0, 0, seq, crc)
-		p.b.Apply(f)
-		p.w.apply(f)
-		agreeTop(t, p.b, p.w)
-		if updates++; updates%20 == 0 {
-			agree(t, p.b, p.w)
-		}
+		frames = append(frames, pack(l, flags, recv, 0, 0, 0, uint64(len(frames)+1), crc))
+		of = append(of, in)
 	})
-	verified := uint64(0)
-	for name, p := range pairs {
-		require.Equal(t, Live, p.b.State(), name)
-		require.Zero(t, p.b.Counters().ChecksumsFailed, name)
-		verified += p.b.Counters().ChecksumsVerified
-		agree(t, p.b, p.w)
+	return frames, of
+}
+
+func TestBook_recordedKrakenChecksumsVerify(t *testing.T) {
+	t.Parallel()
+	frames, of := krakenBooks(t)
+	books, twins := map[*venue.Instrument]*Book{}, map[*venue.Instrument]*twin{}
+	for i, f := range frames {
+		in := of[i]
+		if books[in] == nil {
+			books[in], twins[in] = New(in, Config{}), newTwin(in, Config{})
+		}
+		books[in].Apply(f)
+		twins[in].apply(f)
+		if agreeTop(t, books[in], twins[in]); i%20 == 0 {
+			agree(t, books[in], twins[in])
+		}
 	}
-	require.Len(t, pairs, 5)
+	verified := uint64(0)
+	for in, b := range books {
+		agree(t, b, twins[in])
+		require.Equal(t, Live, b.State(), in.Symbol)
+		require.Zero(t, b.Counters().ChecksumsFailed, in.Symbol)
+		verified += b.Counters().ChecksumsVerified
+	}
+	require.Len(t, books, 5)
 	require.EqualValues(t, 2375, verified)
+}
+
+// TestBook_recordedKrakenFaultsFailTheChecksum drops, one at a time, updates that move the best ten levels.
+func TestBook_recordedKrakenFaultsFailTheChecksum(t *testing.T) {
+	t.Parallel()
+	frames, of := krakenBooks(t)
+	dropped := 0
+	for at := 5; at < len(frames)-50 && dropped < 20; at += 100 {
+		in := of[at]
+		b, before, moved, noticed := New(in, Config{}), uint32(0), false, false
+		for i, f := range frames {
+			if of[i] != in {
+				continue
+			}
+			if i == at {
+				before = b.checksum()
+				moved = int64(before) != f[0].CRC()
+				continue
+			}
+			b.Apply(f)
+			if i > at {
+				noticed = b.State() == Stale
+				break
+			}
+		}
+		if moved && !noticed {
+			t.Fatalf("update %d of %s was dropped and the next one verified", at, in.Symbol)
+		}
+		if moved {
+			require.Equal(t, venue.ChecksumMismatch, b.Why())
+			dropped++
+		}
+	}
+	require.GreaterOrEqual(t, dropped, 10)
 }
 
 // TestBook_recordedCoinbaseKeepsEveryLevel replays two books of tens of thousands of levels, most of them far from the
