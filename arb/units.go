@@ -106,9 +106,20 @@ func (c *cross) fit(d *desk.Desk, size fixed.Qty, o *order) bool {
 		}
 	}
 	if ok && c.form == triangle {
-		return c.chain(d, o)
+		return c.funded(d, o) && c.chain(d, o)
 	}
 	return ok
+}
+
+// funded cuts the sale of top to what its purchase delivers: within one venue there may be no other. Between venues a
+// leg may be short by less than its lot, which is nearer to even than a whole lot of the coarser one.
+func (c *cross) funded(d *desk.Desk, o *order) bool {
+	sale := c.mid
+	if !c.long {
+		sale = c.top
+	}
+	o.base = min(o.base, c.round(d, sale, o.base, o))
+	return o.qty[sale] > 0
 }
 
 // round sets the quantity of leg k, in lots, for a common size and returns what that delivers of it.
