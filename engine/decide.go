@@ -79,7 +79,7 @@ func (e *Engine) plan(p *desk.Plan) {
 	r.SetPlan(p)
 	r.SetVerdict(v.Reason, uint8(v.Rule), v.Value, v.Limit, v.Headroom)
 	if v.Reason != venue.OK {
-		r.SetRefusedLeg(v.Leg)
+		r.SetRefusedLeg(p, v.Leg)
 	}
 	for l := range p.N {
 		e.counts.Intents++

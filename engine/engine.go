@@ -21,6 +21,7 @@ import (
 	"oneprice/engine/audit"
 	"oneprice/engine/legs"
 	"oneprice/engine/orders"
+	"oneprice/engine/stats"
 	"oneprice/risk"
 	"oneprice/risk/ledger"
 )
@@ -43,6 +44,8 @@ type Config struct {
 	MarkEvery, SweepEvery venue.Nanos
 	// MaxAge is how long a book may be silent before the trust record says so, by instrument.
 	MaxAge []venue.Nanos
+	// Latency takes the stamps of the stages; nil measures nothing. It is invisible to what is decided.
+	Latency *stats.Latency
 	// FX lists the books that give exchange rates to the reporting currency.
 	FX []RateSource
 }
@@ -86,6 +89,9 @@ type Counters struct {
 // New makes an engine.
 func New(cfg Config) *Engine {
 	n := len(cfg.Desk.Instruments)
+	if cfg.Latency == nil {
+		cfg.Latency = stats.NewLatency(1<<32-1, nil)
+	}
 	return &Engine{
 		cfg: cfg, d: cfg.Desk, ledger: cfg.Ledger, gate: cfg.Gate,
 		orders:  orders.New(cfg.Desk, cfg.Epoch, 1<<40-1),
@@ -118,15 +124,18 @@ func (e *Engine) Step(b *Batch, out *Out) {
 	}
 	e.events(b.Events)
 	e.time()
+	e.cfg.Latency.Mark(stats.Apply)
 	e.said.Reset()
 	e.playbooks()
 	e.send(e.said.Intents())
 	for i, s := range e.cfg.Strategies {
 		e.said.Reset()
 		s.Decide(e.d, e.said)
-		e.own(uint16(i))
+		e.cfg.Latency.Mark(stats.Decide)
+		e.own(uint16(i + 1))
 		e.start(e.said.Plans())
 		e.send(e.said.Intents())
+		e.cfg.Latency.Mark(stats.Check)
 	}
 	for _, i := range e.d.Changed {
 		e.changed[i] = false

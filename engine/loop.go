@@ -8,6 +8,7 @@ import (
 	"oneprice/books/venue"
 	"oneprice/engine/audit"
 	"oneprice/engine/ring"
+	"oneprice/engine/stats"
 )
 
 // Policy is how the loop waits for records.
@@ -220,11 +221,16 @@ func (l *Loop) step(now venue.Nanos) {
 	for _, t := range l.cfg.Taps {
 		t.Frame(b)
 	}
+	lat := l.cfg.Engine.cfg.Latency
+	lat.Begin()
 	l.cfg.Engine.Step(b, &l.out)
 	ok := l.record(l.out.Records)
+	lat.Mark(stats.Record)
 	for i := range l.out.Commands {
 		l.submit(&l.out.Commands[i], ok)
 	}
+	lat.Mark(stats.Submit)
+	lat.End()
 	for _, i := range l.out.Resync {
 		if f := l.cfg.Feeds[l.cfg.Engine.d.Instruments[i].Venue]; f != nil {
 			f.Resync(i)

@@ -117,7 +117,7 @@ func wideLimits() risk.Config {
 	wide := fixed.Cash(1e15)
 	rate := risk.Rate{N: 1000, Per: venue.Second, Burst: 1000}
 	c := risk.Config{Fingerprint: 77, Instruments: make([]risk.InstrumentLimits, 4), Products: make([]risk.ProductLimits, 2), Venues: make([]risk.VenueLimits, 3),
-		Strategies: make([]risk.StrategyLimits, 1), Currencies: make([]risk.CurrencyLimits, 3)}
+		Strategies: make([]risk.StrategyLimits, 2), Currencies: make([]risk.CurrencyLimits, 3)}
 	for i := 1; i <= 3; i++ {
 		c.Instruments[i] = risk.InstrumentLimits{Allowed: true, MaxQty: 1e6, MaxPosition: 1e7, MaxNotional: wide, Collar: fixed.One / 2,
 			Reference: risk.Reference{Smooth: venue.Second, MaxAge: 10 * venue.Second}, Guard: fixed.One / 5, MaxAge: venue.Second, MaxLag: venue.Second,
@@ -128,7 +128,7 @@ func wideLimits() risk.Config {
 		c.Venues[v] = risk.VenueLimits{Allowed: true, MaxGross: wide, MaxNet: wide, MaxOpen: 8, Orders: rate, Messages: rate, CancelReserve: 10, Soft: rate,
 			OrdersPerDay: 1000, TradesPerDay: 1000, MaxClockOffset: venue.Second, Breaker: risk.DefaultBreaker}
 	}
-	for i := range c.Strategies {
+	for i := 1; i < len(c.Strategies); i++ {
 		c.Strategies[i] = risk.StrategyLimits{Allowed: true, Orders: rate, Messages: rate, OrdersPerDay: 1000, DuplicateWindow: 1, MaxLossStreak: 100,
 			MaxRepeats: 100, RepeatWindow: venue.Second}
 	}

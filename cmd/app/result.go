@@ -1,0 +1,231 @@
+package app
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"sort"
+	"text/tabwriter"
+	"time"
+
+	"oneprice/books/desk"
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+	"oneprice/engine/audit"
+	"oneprice/engine/stats"
+)
+
+// Result is what a backtest prints. Money is decimal text in the reporting currency unless a currency stands beside it.
+type Result struct {
+	Config          string             `json:"config"`
+	Wait            string             `json:"wait"`
+	Frames          uint64             `json:"frames"`
+	Events          uint64             `json:"events"`
+	Steps           uint64             `json:"steps"`
+	FramesPerSecond uint64             `json:"frames_per_second"`
+	CPUPerFrame     int64              `json:"cpu_ns_per_frame"`
+	WallNs          int64              `json:"wall_ns"`
+	TouchCompared   uint64             `json:"touch_compared"`
+	TouchMismatched uint64             `json:"touch_mismatched"`
+	CRCVerified     uint64             `json:"checksums_verified"`
+	CRCFailed       uint64             `json:"checksums_failed"`
+	Intents         uint64             `json:"intents"`
+	Approved        uint64             `json:"approved"`
+	Refused         map[string]uint64  `json:"refused"`
+	Plans           uint64             `json:"plans"`
+	PlansApproved   uint64             `json:"plans_approved"`
+	Orders          uint64             `json:"orders"`
+	Fills           uint64             `json:"fills"`
+	PnL             string             `json:"pnl"`
+	Equity          string             `json:"equity"`
+	Reporting       string             `json:"reporting"`
+	Marked          bool               `json:"marked"`
+	Strategies      []StrategyReport   `json:"strategies"`
+	Positions       []PositionReport   `json:"positions"`
+	Playbooks       PlaybookReport     `json:"playbooks"`
+	Untraded        []string           `json:"untraded,omitempty"`
+	Files           []FileReport       `json:"files,omitempty"`
+	Venues          []VenueReport      `json:"venues"`
+	Instruments     []InstrumentReport `json:"instruments"`
+	StageNs         []StageReport      `json:"stage_ns"`
+	Decisions       string             `json:"decisions_sha256"`
+	AuditRecords    uint64             `json:"audit_records"`
+	AuditOK         bool               `json:"audit_ok"`
+	AuditDir        string             `json:"audit_dir"`
+	Tape            string             `json:"tape"`
+	// Fault is why an input could not be read to its end, "" otherwise.
+	Fault string `json:"fault,omitempty"`
+}
+
+// StrategyReport is what a strategy counted, in its own order.
+type StrategyReport struct {
+	Name  string            `json:"name"`
+	Stats map[string]uint64 `json:"stats"`
+	order []desk.Stat
+}
+
+// PositionReport is what is held in an instrument at the end.
+type PositionReport struct {
+	Instrument string `json:"instrument"`
+	Qty        string `json:"qty"`
+	Average    string `json:"average"`
+	Realised   string `json:"realised"`
+	Fees       string `json:"fees"`
+	Settle     string `json:"settle"`
+	Unrealised string `json:"unrealised"`
+}
+
+// PlaybookReport is what became of the plans.
+type PlaybookReport struct {
+	Started   uint64 `json:"started"`
+	Even      uint64 `json:"even"`
+	Completed uint64 `json:"completed"`
+	Unwound   uint64 `json:"unwound"`
+	Held      uint64 `json:"held"`
+	Naked     uint64 `json:"naked"`
+}
+
+// StageReport is the latency of one stage in nanoseconds, over the sampled ticks.
+type StageReport struct {
+	Stage string `json:"stage"`
+	Count uint64 `json:"count"`
+	P50   uint64 `json:"p50"`
+	P99   uint64 `json:"p99"`
+	P999  uint64 `json:"p999"`
+	Max   uint64 `json:"max"`
+}
+
+// result gathers what the run counted.
+func (t *Trading) result(m *Market, wall time.Duration) *Result {
+	c, d := t.Engine.Counters(), t.Engine.Desk()
+	r := &Result{
+		Config: t.Config.Path, Wait: t.policy.String(), Events: c.Events, Steps: c.Steps, WallNs: int64(wall), Intents: c.Intents, Approved: c.Approved,
+		Refused: map[string]uint64{}, Plans: c.Plans, PlansApproved: c.PlansApproved, Orders: c.Orders, Fills: t.Paper.Counters().Fills,
+		Reporting: t.Currencies[t.Reporting], Untraded: t.Untraded, AuditDir: t.AuditDir, Tape: t.TapePath, Venues: m.VenueReports(),
+	}
+	for _, v := range r.Venues {
+		r.Frames += v.Messages
+	}
+	if wall > 0 {
+		r.FramesPerSecond = r.Frames * uint64(time.Second) / uint64(wall)
+	}
+	for why, n := range c.Refused {
+		if n > 0 {
+			r.Refused[venue.Reason(why).String()] = n
+		}
+	}
+	w := t.Ledger.Worth()
+	r.PnL, r.Equity, r.Marked = cash(w.PnL), cash(w.Equity), w.OK
+	l := t.Engine.Legs().Stats()
+	r.Playbooks = PlaybookReport{l.Started, l.Even, l.Completed, l.Unwound, l.Held, l.Naked}
+	for _, s := range t.Strategies {
+		if rep, ok := s.(desk.Reporter); ok {
+			x := StrategyReport{Name: s.Name(), Stats: map[string]uint64{}, order: rep.Stats()}
+			for _, st := range x.order {
+				x.Stats[st.Name] = st.Value
+			}
+			r.Strategies = append(r.Strategies, x)
+		}
+	}
+	for _, in := range t.Instruments[1:] {
+		ir := m.InstrumentReport(d.Book(in.Inst))
+		r.TouchCompared += ir.TouchCompared
+		r.TouchMismatched += ir.TouchMismatched
+		r.CRCVerified += ir.ChecksumsVerified
+		r.CRCFailed += ir.ChecksumsFailed
+		r.Instruments = append(r.Instruments, ir)
+		t.position(r, in, d.Position(in.Inst))
+	}
+	r.stages(t.Latency.Snapshot())
+	return r
+}
+
+// position adds an instrument that was traded.
+func (t *Trading) position(r *Result, in *venue.Instrument, p *desk.Position) {
+	if *p == (desk.Position{}) {
+		return
+	}
+	u, ok := t.Ledger.Unrealised(in.Inst)
+	x := PositionReport{Instrument: in.Name, Qty: fixed.Decimal(p.Qty, in.QtyScale).String(), Average: fixed.Decimal(p.Avg, in.PriceScale).String(),
+		Realised: cash(p.Realised), Fees: cash(p.Fees), Settle: t.Currencies[in.Settle], Unrealised: cash(u)}
+	if !ok {
+		x.Unrealised = "unknown"
+	}
+	r.Positions = append(r.Positions, x)
+}
+
+func cash(c fixed.Cash) string { return fixed.Decimal(c, fixed.CashScale).String() }
+
+// stages reports the latency histograms.
+func (r *Result) stages(s stats.Snapshot) {
+	for i := range s {
+		h := &s[i]
+		if h.Count() == 0 {
+			continue
+		}
+		r.StageNs = append(r.StageNs, StageReport{stats.Stage(i).String(), h.Count(), h.Quantile(fixed.One / 2), h.Quantile(fixed.One / 100 * 99),
+			h.Quantile(fixed.One / 1000 * 999), h.Max()})
+	}
+}
+
+// audited proves the audit and takes the digest of the decisions. The files must be closed.
+func (r *Result) audited(t *Trading) error {
+	sum := t.writer.Decisions()
+	r.Decisions = hex.EncodeToString(sum[:])
+	s, err := audit.Verify(t.AuditDir)
+	r.AuditOK, r.AuditRecords = s.OK && err == nil, s.Records
+	return err
+}
+
+// cpu states the processor time of the process so far, per frame.
+func (r *Result) cpu() {
+	if r.Frames > 0 {
+		r.CPUPerFrame = int64(cpuTime()) / int64(r.Frames)
+	}
+}
+
+// Text writes the result for a person.
+func (r *Result) Text(w io.Writer) {
+	fmt.Fprintf(w, "%s, wait %s: %d frames, %d events, %d steps in %s (%d frames/s, %d ns CPU per frame)\n", r.Config, r.Wait, r.Frames, r.Events, r.Steps,
+		time.Duration(r.WallNs).Round(time.Millisecond), r.FramesPerSecond, r.CPUPerFrame)
+	fmt.Fprintf(w, "touch compared %d, mismatched %d; checksums verified %d, failed %d\n\n", r.TouchCompared, r.TouchMismatched, r.CRCVerified, r.CRCFailed)
+	instrumentsText(w, r.Instruments)
+	for _, s := range r.Strategies {
+		fmt.Fprintf(w, "\n%s:", s.Name)
+		for _, st := range s.order {
+			fmt.Fprintf(w, " %s %d", st.Name, st.Value)
+		}
+		fmt.Fprintln(w)
+	}
+	for _, n := range r.Untraded {
+		fmt.Fprintf(w, "%s takes no orders in this run: the recordings show no price of it at their beginning\n", n)
+	}
+	fmt.Fprintf(w, "\nintents %d, approved %d, plans %d of %d, orders %d, fills %d\n", r.Intents, r.Approved, r.PlansApproved, r.Plans, r.Orders, r.Fills)
+	reasons := make([]string, 0, len(r.Refused))
+	for why := range r.Refused {
+		reasons = append(reasons, why)
+	}
+	sort.Strings(reasons)
+	for _, why := range reasons {
+		fmt.Fprintf(w, "  refused %s: %d\n", why, r.Refused[why])
+	}
+	fmt.Fprintf(w, "plans: even %d, completed %d, unwound %d, held %d, naked %d\n", r.Playbooks.Even, r.Playbooks.Completed, r.Playbooks.Unwound, r.Playbooks.Held, r.Playbooks.Naked)
+	r.tables(w)
+	fmt.Fprintf(w, "\nP&L %s %s, equity %s; decisions %s\naudit %s: %d records, ok %t; tape %s\n", r.PnL, r.Reporting, r.Equity, r.Decisions, r.AuditDir, r.AuditRecords, r.AuditOK, r.Tape)
+}
+
+// tables writes positions and stages.
+func (r *Result) tables(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if len(r.Positions) > 0 {
+		fmt.Fprintln(t, "\nPOSITION\tQTY\tAVERAGE\tREALISED\tUNREALISED\tFEES\tIN")
+	}
+	for _, p := range r.Positions {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Instrument, p.Qty, p.Average, p.Realised, p.Unrealised, p.Fees, p.Settle)
+	}
+	fmt.Fprintln(t, "\nSTAGE\tSAMPLES\tP50 ns\tP99\tP99.9\tMAX")
+	for _, s := range r.StageNs {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\n", s.Stage, s.Count, s.P50, s.P99, s.P999, s.Max)
+	}
+	t.Flush()
+}

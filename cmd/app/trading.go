@@ -1,0 +1,183 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"oneprice/books/venue"
+	"oneprice/engine"
+	"oneprice/engine/audit"
+	"oneprice/engine/paper"
+	"oneprice/engine/ring"
+	"oneprice/engine/stats"
+	"oneprice/engine/tape"
+	"oneprice/risk/ledger"
+)
+
+// Sizes of what every run needs a bound for.
+const (
+	orderSlots    = 4096
+	plansAtWork   = 64
+	intentsADrain = 256
+	ringRecords   = 1 << 15
+	drainRecords  = ringRecords
+	stampOneIn    = 64
+	answerWithin  = 5 * venue.Second
+	markEvery     = 100 * venue.Millisecond
+	sweepEvery    = 50 * venue.Millisecond
+)
+
+// Trading is one engine with everything around it but where its market data comes from: ledger, gate, audit, tape, paper
+// venues and the loop.
+type Trading struct {
+	*Assembly
+	Engine  *engine.Engine
+	Ledger  *ledger.Ledger
+	Kill    venue.Kill
+	Paper   *paper.Gateway
+	Loop    *engine.Loop
+	Events  []*ring.Ring[venue.Event]
+	Bell    *ring.Bell
+	Latency *stats.Latency
+	// AuditDir and TapePath are where it writes.
+	AuditDir, TapePath string
+
+	policy engine.Policy
+	ring   *audit.Ring
+	writer *audit.Writer
+	tape   *tape.Writer
+}
+
+// TradingOptions shape a Trading.
+type TradingOptions struct {
+	// Out is the folder below which audit and tape are written; it is made.
+	Out string
+	// Mode names the session in the audit: backtest, demo, paper.
+	Mode string
+	// Feeds is the number of event rings.
+	Feeds  int
+	Policy engine.Policy
+	// Recorded: time is the recording's, one message is one Step, and audit and tape are written in between the steps.
+	Recorded bool
+	Clock    venue.Clock
+	// Loop lets the caller complete the loop's config (feeds, ticks) before it is made.
+	Loop func(*engine.LoopConfig)
+}
+
+// NewTrading assembles an engine. Close it whatever happens.
+func NewTrading(a *Assembly, o TradingOptions) (*Trading, error) {
+	t := &Trading{Assembly: a, policy: o.Policy, Bell: ring.NewBell(), Latency: stats.NewLatency(stampOneIn, nil),
+		AuditDir: filepath.Join(o.Out, string(a.Config.Folders.Audit))}
+	if err := t.decider(); err != nil {
+		return nil, err
+	}
+	if err := t.files(o); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	if err := t.venues(); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	cfg := engine.LoopConfig{
+		Engine: t.Engine, Sources: []engine.Source{t.Paper}, Taps: []engine.Tap{t.tape, t.Paper},
+		Gateways: make([]venue.Gateway, len(a.Venues)), Feeds: make([]venue.Feed, len(a.Venues)),
+		Audit: t.ring, Clock: o.Clock, OneMessage: o.Recorded, Policy: o.Policy, Bell: t.Bell, DrainRecords: drainRecords,
+	}
+	for i := range cfg.Gateways {
+		cfg.Gateways[i] = t.Paper
+	}
+	for range o.Feeds {
+		r := ring.Events(ringRecords, t.Bell)
+		t.Events = append(t.Events, r)
+	}
+	cfg.Events = t.Events
+	if o.Recorded {
+		cfg.MakeRoom = func() error { _, err := t.writer.Drain(); return err }
+	}
+	if o.Loop != nil {
+		o.Loop(&cfg)
+	}
+	t.Loop = engine.NewLoop(cfg)
+	return t, nil
+}
+
+// decider makes desk, ledger, gate and engine.
+func (t *Trading) decider() error {
+	d, l, g, err := t.Desk(orderSlots, &t.Kill)
+	if err != nil {
+		return err
+	}
+	t.Ledger = l
+	t.Engine = engine.New(engine.Config{
+		Desk: d, Ledger: l, Gate: g, Strategies: t.Strategies, Epoch: 1, Fingerprint: t.Fingerprint, Plans: plansAtWork, Intents: intentsADrain,
+		AnswerWithin: answerWithin, MarkEvery: markEvery, SweepEvery: sweepEvery, MaxAge: t.MaxAge, Latency: t.Latency, FX: t.FX,
+	})
+	return nil
+}
+
+// catalogue names what the audit's numbers mean.
+func (a *Assembly) catalogue(mode string) audit.Catalogue {
+	c := audit.Catalogue{Instruments: a.Instruments, Currencies: a.Currencies, Strategies: a.StrategyNames, Reporting: a.Reporting,
+		Mode: mode, Build: version().build(), Config: fmt.Sprintf("%016x", a.Fingerprint)}
+	for i := range a.Venues {
+		c.Venues = append(c.Venues, a.Venues[i].Name)
+	}
+	return c
+}
+
+// files opens audit and tape.
+func (t *Trading) files(o TradingOptions) error {
+	var err error
+	t.ring, t.writer, err = audit.Open(audit.Config{Dir: t.AuditDir, NoSync: o.Recorded, Catalogue: t.catalogue(o.Mode)})
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(o.Out, string(t.Config.Folders.Tape))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("tape: %w", err)
+	}
+	t.TapePath = filepath.Join(dir, fmt.Sprintf("session-%06d.tape", t.writer.Epoch()))
+	meta, err := tapeMeta{Mode: o.Mode, Facts: t.Facts}.encode()
+	if err != nil {
+		return err
+	}
+	t.tape, err = tape.Create(t.TapePath, tape.Header{Build: version().build(), Config: t.Config.Source, Meta: meta}, tape.Options{Inline: o.Recorded})
+	return err
+}
+
+// venues makes the paper venues.
+func (t *Trading) venues() error {
+	cfg := paper.Config{Desk: t.Engine.Desk(), Orders: orderSlots, Commands: orderSlots, Levels: 4096, Kill: &t.Kill, Latency: make([]paper.Latency, len(t.Venues))}
+	if t.Config.Paper.Queue == QueueProRata {
+		cfg.Queue = paper.ProRata
+	}
+	for i := range t.Config.Venues {
+		l := &t.Config.Venues[i].Value.Latency
+		cfg.Latency[i+1] = paper.Latency{Order: venue.Nanos(l.Order), Report: venue.Nanos(l.Report)}
+	}
+	var err error
+	t.Paper, err = paper.New(cfg)
+	return err
+}
+
+// Write runs audit and tape writers of a live session until ctx ends.
+func (t *Trading) Write(ctx context.Context) error {
+	tapeDone := make(chan error, 1)
+	go func() { tapeDone <- t.tape.Run(ctx) }()
+	err := t.writer.Run(ctx)
+	return errors.Join(err, <-tapeDone)
+}
+
+// Close writes what is left and closes the files.
+func (t *Trading) Close() error {
+	var errs []error
+	if t.writer != nil {
+		errs = append(errs, t.writer.Close())
+	}
+	if t.tape != nil {
+		errs = append(errs, t.tape.Close())
+	}
+	return errors.Join(errs...)
+}
