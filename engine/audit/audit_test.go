@@ -288,7 +288,7 @@ func TestFormatter_writesWhatAReaderNeeds(t *testing.T) {
 		p.Legs[0].Inst, p.Legs[1].Inst = 2, 1
 		r.SetPlan(&p)
 		r.SetVerdict(venue.AboveMaxQty, uint8(ruleNamed("max_qty")), 200_000, 150_000, -50_000)
-		r.SetRefusedLeg(1)
+		r.SetRefusedLeg(&p, 1)
 	})
 	for _, c := range []struct {
 		rule, unit, value string

@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"encoding/binary"
-
 	"oneprice/books"
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
@@ -91,6 +89,7 @@ type Record struct {
 	// Value, Limit and Headroom are the verdict's figures, in the unit of the Rule's limit.
 	Value, Limit, Headroom int64
 
+	// Target is the order that a cancel or amend aims at, or the instrument of a plan's refused leg.
 	Client, Target uint64
 	Price, Stop    fixed.Price
 	// Qty is what an intent or order asks for, a report's quantity in force, a plan's base, a naked position's size.
@@ -116,8 +115,7 @@ type Record struct {
 	Cum, Fill     fixed.Qty
 	Fee           fixed.Cash
 	ReportSeq     uint64
-	// Ref[0] is the length of the venue's order or trade id in Ref[1:]. A plan has its legs' instruments here, four bytes
-	// each.
+	// Ref[0] is the length of the venue's order or trade id in Ref[1:].
 	Ref [40]byte
 }
 
@@ -152,9 +150,6 @@ func (r *Record) SetPlan(p *desk.Plan) {
 	r.Plan, r.Strategy, r.Link, r.Edge, r.Qty = p.ID, p.Strategy, p.Link, p.Edge, p.Base
 	r.Allowance, r.MaxLoss, r.NotAfter = p.Allowance, p.MaxLoss, p.Deadline
 	r.Inst = p.Legs[0].Inst
-	for i := range p.Legs {
-		binary.LittleEndian.PutUint32(r.Ref[4*i:], uint32(p.Legs[i].Inst))
-	}
 }
 
 // SetVerdict adds the gate's answer to a Decision or Planned; the figures and the rule are those of risk.Verdict.
@@ -163,7 +158,9 @@ func (r *Record) SetVerdict(why venue.Reason, rule uint8, value, limit, headroom
 }
 
 // SetRefusedLeg adds to a refused Planned which of its legs the gate refused, where it was one leg.
-func (r *Record) SetRefusedLeg(leg uint8) { r.Slot = uint32(leg) + 1 }
+func (r *Record) SetRefusedLeg(p *desk.Plan, leg uint8) {
+	r.Slot, r.Target = uint32(leg)+1, uint64(p.Legs[leg].Inst)
+}
 
 // SetOrder makes r an Order: the command about to be submitted.
 func (r *Record) SetOrder(c *venue.Command) {

@@ -1,9 +1,6 @@
 package audit
 
 import (
-	"encoding/binary"
-
-	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/risk"
@@ -131,8 +128,8 @@ func (u unit) of(r *Record, spot bool) unit {
 
 // figured is the instrument that a verdict's figures are about: of a refused plan, the refused leg's.
 func (r *Record) figured() venue.Inst {
-	if leg := int(r.Slot) - 1; r.Kind == Planned && leg >= 0 && leg < desk.MaxLegs {
-		return venue.Inst(binary.LittleEndian.Uint32(r.Ref[4*leg:]))
+	if r.Kind == Planned && r.Slot != 0 {
+		return venue.Inst(r.Target)
 	}
 	return r.Inst
 }
