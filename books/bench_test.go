@@ -9,6 +9,9 @@ import (
 
 	"github.com/google/btree"
 	"golang.org/x/sys/unix"
+
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
 )
 
 // The stream, the sorted slice and the tree below are what the numbers in the package comment were measured with.
@@ -266,5 +269,91 @@ func BenchmarkStructure(b *testing.B) {
 				})
 			})
 		}
+	}
+}
+
+// BenchmarkApply applies whole frames (head, check, levels, settle, touch) to a Live book and reads both touches.
+func BenchmarkApply(b *testing.B) {
+	for _, levels := range []int{2, 20, 100} {
+		b.Run(fmt.Sprintf("levels%d", levels), func(b *testing.B) {
+			us, moved := stream(1<<16, 1000, 0)
+			book := New(&venue.Instrument{Tick: 10, Chain: venue.ChainRange}, Config{})
+			var first [2][]venue.Level
+			seed(1000, func(bid uint8, p, q int64) (int64, int64) {
+				first[1-bid] = append(first[1-bid], venue.Level{Price: fixed.Price(10 * p), Qty: fixed.Qty(q)})
+				return 0, 0
+			})
+			book.Apply(pack(first, venue.Snapshot, 1, 0, 0, 0, 1, venue.NoChecksum))
+			var frames [][]venue.Event
+			for chunk := range slices.Chunk(us, levels) {
+				var l [2][]venue.Level
+				for _, u := range chunk {
+					l[1-u.bid] = append(l[1-u.bid], venue.Level{Price: fixed.Price(10 * u.p), Qty: fixed.Qty(u.q)})
+				}
+				frames = append(frames, pack(l, 0, 1, 1, 0, 0, 0, venue.NoChecksum))
+			}
+			if moved != 0 {
+				b.Fatal("the stream must end where it began")
+			}
+			id, n := uint64(1), 0
+			b.ReportAllocs()
+			for b.Loop() {
+				f := frames[n]
+				if n++; n == len(frames) {
+					n = 0
+				}
+				id++
+				f[0].Seq, f[0].W[2] = id, int64(id)
+				book.Apply(f)
+				sink += int64(book.Best(venue.Buy).Price + book.Best(venue.Sell).Price)
+			}
+			if book.State() != Live {
+				b.Fatal(book.Why())
+			}
+		})
+	}
+}
+
+// BenchmarkTouch takes a touch that is ahead and changes what Best says.
+func BenchmarkTouch(b *testing.B) {
+	book := New(&venue.Instrument{Tick: 10, Chain: venue.ChainRange}, Config{})
+	book.Apply(pack([2][]venue.Level{{{Price: 1000, Qty: 9}, {Price: 990, Qty: 9}}, {{Price: 1010, Qty: 9}, {Price: 1020, Qty: 9}}},
+		venue.Snapshot, 1, 0, 0, 0, 1, venue.NoChecksum))
+	var e venue.Event
+	id := uint64(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		id++
+		e.SetTouch(1, 1, 0, id, 1000-fixed.Price(id%2*10), 5, 1010, 7, 1, 1)
+		book.ApplyTouch(&e)
+	}
+}
+
+// BenchmarkTop10 walks the best ten levels of both sides.
+func BenchmarkTop10(b *testing.B) {
+	book := New(&venue.Instrument{Tick: 1}, Config{})
+	var first [2][]venue.Level
+	for i := range 1000 {
+		first[0] = append(first[0], venue.Level{Price: fixed.Price(100_000 - 3*i), Qty: 5})
+		first[1] = append(first[1], venue.Level{Price: fixed.Price(100_003 + 3*i), Qty: 5})
+	}
+	book.Apply(pack(first, venue.Snapshot, 1, 0, 0, 0, 1, venue.NoChecksum))
+	for b.Loop() {
+		for side := venue.Buy; side <= venue.Sell; side++ {
+			c := book.Levels(side)
+			for n := 0; n < 10 && c.Next(); n++ {
+				sink += int64(c.Qty)
+			}
+		}
+	}
+}
+
+func BenchmarkPublish(b *testing.B) {
+	book := New(&venue.Instrument{Tick: 1}, Config{})
+	recv := venue.Nanos(0)
+	for b.Loop() {
+		recv++
+		book.Alive(recv)
+		book.Publish()
 	}
 }

@@ -125,17 +125,25 @@ func (b *Book) refresh() Outcome {
 	return Changed
 }
 
-// believed is the first level of Levels, found without a walk where the touch is no worse than the book.
+// believed is the first level of Levels, found without a walk where the touch is inside the window.
 func (b *Book) believed(side venue.Side) venue.Level {
 	s := b.side(side)
 	own := s.touch()
-	if b.touch.seq <= b.seq {
+	if b.touch.seq <= b.seq || own.Qty == 0 {
 		return own
 	}
-	if l := b.touch.side(side); l.Qty > 0 && int64(l.Price-own.Price)*s.sign > 0 {
-		return own
+	l := b.touch.side(side)
+	if l.Qty == 0 {
+		return venue.Level{}
 	}
-	c := b.Levels(side)
+	k, ok := b.grid.index(l.Price)
+	switch i := k*s.sign - s.base; {
+	case !ok || i > s.best: // between ticks since a Retick; or better than the book, which is not believed
+		return own
+	case i == s.best:
+		return venue.Level{Price: own.Price, Qty: min(own.Qty, l.Qty)}
+	}
+	c := s.startAt(k*s.sign, int64(l.Qty))
 	c.Next()
 	return c.Level
 }
