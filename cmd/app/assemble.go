@@ -50,7 +50,7 @@ type assembler struct {
 	asked []bool        // by Inst: named by the config and to be traded
 }
 
-// Assemble resolves a config. The error is Faults: everything that does not fit, at once.
+// Assemble resolves a config. The error is a ConfigError: everything that does not fit, at once.
 func Assemble(c *Config, f *Facts) (*Assembly, error) {
 	a := &assembler{Assembly: &Assembly{Table: NewTable(), Config: c, Facts: f}, w: walker{where: c.where}}
 	a.Reporting = a.Currency(string(c.Reporting))
@@ -81,7 +81,7 @@ func Assemble(c *Config, f *Facts) (*Assembly, error) {
 	}
 	if len(a.w.faults) > 0 {
 		a.w.sort()
-		return nil, a.w.faults
+		return nil, &ConfigError{c.Path, a.w.faults}
 	}
 	return a.Assembly, nil
 }

@@ -43,9 +43,9 @@ func Main(args []string, out, errOut io.Writer) int {
 	return exitCode(err)
 }
 
-// complain writes an error to the error stream, one line for each joined fault.
+// complain writes an error to the error stream: one line, or the list of a config's faults.
 func (c *cli) complain(err error) {
-	var faults Faults
+	var faults *ConfigError
 	if errors.As(err, &faults) {
 		fmt.Fprintf(c.err, "oneprice: %s\n", err)
 		return
@@ -74,7 +74,7 @@ func (c *cli) root() *cobra.Command {
 		return &UsageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(c.inspect(), c.check(), c.config(), c.audit(), c.version())
+	root.AddCommand(c.inspect(), c.backtest(), c.check(), c.config(), c.audit(), c.version())
 	usage(root)
 	return root
 }
@@ -84,7 +84,7 @@ func usage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return &UsageError{fmt.Errorf("%s: %w; see %s --help", cmd.CommandPath(), err, cmd.CommandPath())}
+				return &UsageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 			}
 			return nil
 		}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -37,14 +38,15 @@ func (c *cli) config() *cobra.Command {
 	return cmd
 }
 
-// CheckReport is what check says of a config without faults.
+// CheckReport is what check says of a config: its faults, or what it resolves to.
 type CheckReport struct {
 	Config      string            `json:"config"`
 	OK          bool              `json:"ok"`
-	Fingerprint string            `json:"fingerprint"`
-	Reporting   string            `json:"reporting"`
-	Instruments []CheckInstrument `json:"instruments"`
-	Strategies  []CheckStrategy   `json:"strategies"`
+	Faults      Faults            `json:"faults,omitempty"`
+	Fingerprint string            `json:"fingerprint,omitempty"`
+	Reporting   string            `json:"reporting,omitempty"`
+	Instruments []CheckInstrument `json:"instruments,omitempty"`
+	Strategies  []CheckStrategy   `json:"strategies,omitempty"`
 	// Untraded instruments take no orders with these recordings, which show no price of them.
 	Untraded []string `json:"untraded,omitempty"`
 }
@@ -145,6 +147,10 @@ recordings it also turns the limits into lots, as a backtest of them would.
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			r, err := Check(args[0], args[1:], forced)
+			var faults *ConfigError
+			if errors.As(err, &faults) && c.json {
+				return errors.Join(c.print(&CheckReport{Config: args[0], Faults: faults.Faults}, nil), err)
+			}
 			if err != nil {
 				return err
 			}

@@ -103,7 +103,7 @@ func ReadConfig(path string, facts *Facts) (*Config, error) {
 	return ParseConfig(path, b, facts)
 }
 
-// ParseConfig reads a config. The error is Faults: every fault at once.
+// ParseConfig reads a config. The error is a ConfigError: every fault at once.
 func ParseConfig(path string, text []byte, facts *Facts) (*Config, error) {
 	c := &Config{Source: text, Path: path}
 	w := &walker{where: map[string]int{}}
@@ -111,9 +111,9 @@ func ParseConfig(path string, text []byte, facts *Facts) (*Config, error) {
 	var doc yaml.Node
 	switch err := d.Decode(&doc); {
 	case errors.Is(err, io.EOF):
-		return nil, Faults{{Text: path + " is empty; print an example with: oneprice config example backtest"}}
+		return nil, &ConfigError{path, Faults{{Text: "the file is empty; print an example with: oneprice config example backtest"}}}
 	case err != nil:
-		return nil, Faults{syntaxFault(err)}
+		return nil, &ConfigError{path, Faults{syntaxFault(err)}}
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		w.fault(0, "", "the file holds more than one document; keep one")
@@ -125,7 +125,7 @@ func ParseConfig(path string, text []byte, facts *Facts) (*Config, error) {
 	c.validate(w, facts)
 	if len(w.faults) > 0 {
 		w.sort()
-		return nil, w.faults
+		return nil, &ConfigError{path, w.faults}
 	}
 	return c, nil
 }
@@ -153,8 +153,10 @@ func syntaxFault(err error) Fault {
 
 var (
 	secretName = regexp.MustCompile(`(?i)(secret|api_?key|private|passphrase|password|passwd|token|mnemonic|credential|seed)`)
-	// secretText is what keys look like: long runs without spaces that mix kinds of characters, or a PEM head.
-	secretText = regexp.MustCompile(`-----BEGIN|\b(0x)?[0-9a-fA-F]{40,}\b|[A-Za-z0-9+/_=]{32,}`)
+	// secretText is what keys look like: a PEM head, or a long run without spaces. plainText is what looks like one and is
+	// none: an instrument's number, an address on a chain, a figure.
+	secretText = regexp.MustCompile(`-----BEGIN|[A-Za-z0-9+/_=]{32,}`)
+	plainText  = regexp.MustCompile(`^([a-z0-9-]+:)?(0x[0-9a-fA-F]{40}|[0-9.]+|true|false)?$`)
 )
 
 // secrets refuses names, values and comments that look like keys. The value itself is never printed.
@@ -162,12 +164,13 @@ func (w *walker) secrets(n *yaml.Node) {
 	const text = "this seems to be a secret; keep it out of the config, and change it if it was real"
 	if n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			if k := n.Content[i]; secretName.MatchString(k.Value) {
+			k, v := n.Content[i], n.Content[i+1]
+			if secretName.MatchString(k.Value) && v.Kind == yaml.ScalarNode && !plainText.MatchString(v.Value) {
 				w.fault(k.Line, "", "%s", text)
 			}
 		}
 	}
-	if n.Kind == yaml.ScalarNode && secretText.MatchString(n.Value) ||
+	if n.Kind == yaml.ScalarNode && secretText.MatchString(n.Value) && !plainText.MatchString(n.Value) ||
 		secretText.MatchString(n.HeadComment) || secretText.MatchString(n.LineComment) || secretText.MatchString(n.FootComment) {
 		w.fault(n.Line, "", "%s", text)
 	}

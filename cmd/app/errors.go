@@ -29,7 +29,7 @@ func (e *InputError) Unwrap() error { return e.Err }
 // exitCode is the code for an error.
 func exitCode(err error) int {
 	var usage *UsageError
-	var faults Faults
+	var faults *ConfigError
 	var input *InputError
 	switch {
 	case err == nil:

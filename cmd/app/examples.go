@@ -27,3 +27,5 @@ func exampleText(name string) ([]byte, bool) {
 	b, err := examples.ReadFile("examples/" + name + ".yaml")
 	return b, err == nil
 }
+
+func exampleList() string { return strings.Join(ExampleNames(), ", ") }

@@ -25,7 +25,7 @@ func Prepare(config string, paths []string, forced string) (*Run, error) {
 	a.Currency(string(c.Reporting))
 	if a.products(); len(a.w.faults) > 0 {
 		a.w.sort()
-		return nil, a.w.faults
+		return nil, &ConfigError{c.Path, a.w.faults}
 	}
 	want := make([]venue.Inst, 0, len(a.Instruments))
 	for _, in := range a.Instruments[1:] {

@@ -82,14 +82,19 @@ func (f *SurveyedFile) discover() error {
 // detect finds the venue of a file: the first line that can only come from one.
 func detect(path string) (*wire.Adapter, error) {
 	var a *wire.Adapter
-	lines := 0
+	lines, damaged := 0, 0
 	err := head(path, func(l *recording.Line) bool {
 		lines++
-		if l.Kind != recording.Damaged {
+		if l.Kind == recording.Damaged {
+			damaged++
+		} else {
 			a = feeds.Detect(l.Kind, l.Request, l.Msg)
 		}
 		return a == nil
 	})
+	if err == nil && damaged == lines {
+		return nil, &InputError{fmt.Errorf(`%s: this is no recording: none of its first %d lines has the form {"recv_ns":…,"kind":…,"msg":…}; give a file in that form`, path, lines)}
+	}
 	if err == nil && a == nil {
 		err = &InputError{fmt.Errorf("%s: unknown venue: none of its first %d lines can be told to come from one; name it with --venue (%s)",
 			path, lines, strings.Join(feeds.Names(), ", "))}

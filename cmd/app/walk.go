@@ -13,10 +13,10 @@ import (
 // Fault is one thing wrong with a config: where, what, and what to write instead.
 type Fault struct {
 	// Line is the line in the file, 0 when it concerns the whole.
-	Line int
-	// Path names the field: venues.binance.max_age, strategies.arb[0].buy.
-	Path string
-	Text string
+	Line int `json:"line"`
+	// Path names the field: venues.binance.fees.maker, products.BTC.instruments[1].
+	Path string `json:"path"`
+	Text string `json:"fault"`
 }
 
 func (f Fault) String() string {
@@ -34,12 +34,21 @@ func (f Fault) String() string {
 // Faults is every fault of a config at once, in the order of its lines.
 type Faults []Fault
 
-func (fs Faults) Error() string {
-	lines := make([]string, len(fs))
-	for i, f := range fs {
-		lines[i] = f.String()
+// ConfigError is why a config cannot be used.
+type ConfigError struct {
+	Path   string
+	Faults Faults
+}
+
+func (e *ConfigError) Error() string {
+	if len(e.Faults) == 1 {
+		return e.Path + ": " + e.Faults[0].String()
 	}
-	return strings.Join(lines, "\n")
+	text := fmt.Sprintf("%s: %d faults:", e.Path, len(e.Faults))
+	for _, f := range e.Faults {
+		text += "\n  " + f.String()
+	}
+	return text
 }
 
 // walker fills a tree of structs from YAML nodes. Rules, all of them faults with line and path when broken: a mapping's
