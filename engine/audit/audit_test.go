@@ -243,7 +243,7 @@ func TestTailAndShow_chooseEntries(t *testing.T) {
 		require.Equal(t, "binance:BTCUSDT", e.Instrument)
 		n++
 		if n == 50 {
-			return Stop
+			return ErrStop
 		}
 		return nil
 	}))

@@ -96,8 +96,8 @@ func (f *Filter) Match(e *Entry) bool {
 		(f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until))
 }
 
-// Stop, returned by a callback, ends Show without an error.
-var Stop = errors.New("audit: stop")
+// ErrStop, returned by a callback, ends Show without an error.
+var ErrStop = errors.New("audit: stop")
 
 // Show calls fn with each entry that passes, in order. It proves nothing: Verify does. The entry is fn's to keep. A half
 // line at the very end, as a running engine leaves it, ends the walk.
@@ -113,7 +113,7 @@ func Show(dir string, f Filter, fn func(*Entry) error) error {
 			}
 			return fn(e)
 		})
-		if errors.Is(err, Stop) {
+		if errors.Is(err, ErrStop) {
 			return nil
 		}
 		if err != nil {
