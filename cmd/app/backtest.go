@@ -32,7 +32,9 @@ type BacktestOptions struct {
 
 // tapeMeta is what a tape holds beside the config, for a replay to assemble the same engine.
 type tapeMeta struct {
-	Mode  string `json:"mode"`
+	Mode string `json:"mode"`
+	// Epoch is the session's number in the audit.
+	Epoch uint64 `json:"epoch"`
 	Facts *Facts `json:"facts"`
 }
 

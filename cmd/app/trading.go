@@ -139,7 +139,7 @@ func (t *Trading) files(o TradingOptions) error {
 		return fmt.Errorf("tape: %w", err)
 	}
 	t.TapePath = filepath.Join(dir, fmt.Sprintf("session-%06d.tape", t.writer.Epoch()))
-	meta, err := tapeMeta{Mode: o.Mode, Facts: t.Facts}.encode()
+	meta, err := tapeMeta{Mode: o.Mode, Epoch: t.writer.Epoch(), Facts: t.Facts}.encode()
 	if err != nil {
 		return err
 	}
