@@ -15,6 +15,7 @@ type Decoder struct {
 	symbols symbols
 	ev      []venue.Event // records of the last answer
 	parser  fastjson.Parser
+	keys    keys // of the fallback
 }
 
 // newDecoder makes the decoder of a connection that carries ins, of a product whose deltas chain as chain says.
@@ -65,16 +66,18 @@ func (d *Decoder) scan(recv venue.Nanos, b []byte, n int) ([]venue.Event, venue.
 }
 
 // diffs reports whether the stream whose name ends before b[i-1] (its closing quote) is one of book deltas: "@depth",
-// or that with "@0ms" to "@500ms". A partial book ("@depth20") and the RPI book ("@rpiDepth") send depthUpdate too, but
+// or that with "@0ms" to "@999ms". A partial book ("@depth20") and the RPI book ("@rpiDepth") send depthUpdate too, but
 // their levels do not belong in this book.
 func diffs(b []byte, i int) bool {
-	switch i -= 2; {
-	case b[i] == 's' && b[i-3] == '@':
-		i -= 4
-	case b[i] == 's' && b[i-5] == '@':
-		i -= 6
+	i -= 2
+	if b[i] == 's' && b[i-1] == 'm' {
+		if b[i-3] == '@' {
+			i -= 4
+		} else if b[i-5] == '@' {
+			i -= 6
+		}
 	}
-	return i > 7 && wire.Load8(b, i-7)>>16 == '@'|'d'<<8|'e'<<16|'p'<<24|'t'<<32|'h'<<40
+	return wire.Load8(b, i-7)>>16 == '@'|'d'<<8|'e'<<16|'p'<<24|'t'<<32|'h'<<40
 }
 
 // reserve makes room for the records of a message of n bytes: the head, and for each side a record per three levels,

@@ -85,7 +85,7 @@ func (d *Decoder) levels(b []byte, i, n, k int, e *listed, side uint8, seq uint6
 		x := a<<(p.shA&63)&p.mA | f<<(p.shF&63)&p.mF | p.fill
 		j := p.end + 2
 		diff := unlike(x) | (a^p.dot)&p.mDot | (f^zeros)&p.mZ |
-			uint64(w[0]^'['|w[1]^'"') | uint64(w.half(j)&0xffffff^betweenPQ)
+			uint64((w[0]^'[')|(w[1]^'"')) | uint64(w.half(j)&0xffffff^betweenPQ)
 		if diff == 0 {
 			j += 3
 			price = wire.Parse8(x)

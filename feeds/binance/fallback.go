@@ -9,6 +9,30 @@ import (
 	"oneprice/books/venue"
 )
 
+// keys are the fields of an event by their one-letter names, nil where there is none, and "pu". The venue uses letters in
+// both cases for different things. Of a name that comes twice the first counts.
+type keys struct {
+	letter ['z' - 'A' + 1]*fastjson.Value
+	pu     *fastjson.Value
+}
+
+func (k *keys) at(letter byte) *fastjson.Value { return k.letter[letter-'A'] }
+
+// read takes the fields of an object in one walk: looking each up by name costs a walk of its own.
+func (k *keys) read(o *fastjson.Object) {
+	*k = keys{}
+	o.Visit(func(key []byte, v *fastjson.Value) {
+		switch {
+		case len(key) == 1 && key[0] >= 'A' && key[0] <= 'z':
+			if p := &k.letter[key[0]-'A']; *p == nil {
+				*p = v
+			}
+		case string(key) == "pu" && k.pu == nil:
+			k.pu = v
+		}
+	})
+}
+
 // fallback decodes any valid JSON message of the venue with a general parser. It is cold: a scanner has refused the
 // message. It gives the records that a scanner would, and the reason where there are none.
 func (d *Decoder) fallback(recv venue.Nanos, msg []byte) ([]venue.Event, venue.Reason) {
@@ -17,41 +41,44 @@ func (d *Decoder) fallback(recv venue.Nanos, msg []byte) ([]venue.Event, venue.R
 		return nil, venue.Malformed
 	}
 	diff := true
-	if name := v.GetStringBytes("stream"); name != nil {
-		diff = diffStream(name)
-		v = v.Get("data")
+	if data := v.Get("data"); data != nil {
+		diff = diffStream(v.GetStringBytes("stream"))
+		v = data
 	}
-	if v == nil || v.Type() != fastjson.TypeObject {
+	o := v.GetObject()
+	if o == nil {
 		return nil, venue.Ignored
 	}
-	event := v.GetStringBytes("e")
-	switch {
+	k := &d.keys
+	k.read(o)
+	switch event := str(k.at('e')); {
 	case string(event) == "depthUpdate" && diff:
-		return d.depthSlow(recv, v)
-	case string(event) == "bookTicker", !v.Exists("e") && v.Exists("u") && v.Exists("A"):
-		return d.tickerSlow(recv, v)
+		return d.depthSlow(recv, k)
+	case string(event) == "bookTicker", k.at('e') == nil && k.at('u') != nil && k.at('A') != nil:
+		return d.tickerSlow(recv, k)
 	case string(event) == "trade":
-		return d.tradeSlow(recv, v)
+		return d.tradeSlow(recv, k)
 	}
 	return nil, venue.Ignored
 }
 
-// diffStream is diffs for a whole stream name.
+// diffStream is diffs for a whole stream name: "@depth" ends it, but for a last "@100ms".
 func diffStream(name []byte) bool {
-	_, kind, _ := bytes.Cut(name, []byte("@"))
-	kind, _, _ = bytes.Cut(kind, []byte("@"))
-	return string(kind) == "depth"
+	if i := bytes.LastIndexByte(name, '@'); i >= 0 && bytes.HasSuffix(name, []byte("ms")) {
+		name = name[:i]
+	}
+	return bytes.HasSuffix(name, []byte("@depth"))
 }
 
-func (d *Decoder) depthSlow(recv venue.Nanos, v *fastjson.Value) ([]venue.Event, venue.Reason) {
-	at, ok1 := whenOf(v, "E")
-	first, ok2 := idOf(v, "U")
-	last, ok3 := idOf(v, "u")
+func (d *Decoder) depthSlow(recv venue.Nanos, f *keys) ([]venue.Event, venue.Reason) {
+	at, ok1 := whenOf(f.at('E'))
+	first, ok2 := idOf(f.at('U'))
+	last, ok3 := idOf(f.at('u'))
 	prev, ok4 := uint64(0), true
 	if d.chain == venue.ChainPrev {
-		prev, ok4 = idOf(v, "pu")
+		prev, ok4 = idOf(f.pu)
 	}
-	symbol := v.GetStringBytes("s")
+	symbol := str(f.at('s'))
 	if !ok1 || !ok2 || !ok3 || !ok4 || symbol == nil {
 		return nil, venue.Malformed
 	}
@@ -59,7 +86,7 @@ func (d *Decoder) depthSlow(recv venue.Nanos, v *fastjson.Value) ([]venue.Event,
 	if e == nil {
 		return nil, venue.UnknownSymbol
 	}
-	k, why := d.sidesSlow(v.Get("b"), v.Get("a"), e, last)
+	k, why := d.sidesSlow(f.at('b'), f.at('a'), e, last)
 	if why != venue.OK {
 		return nil, why
 	}
@@ -77,10 +104,10 @@ func (d *Decoder) restFallback(recv venue.Nanos, request string, body []byte) ([
 	if !v.Exists("lastUpdateId") {
 		return nil, venue.Ignored
 	}
-	seq, ok := idOf(v, "lastUpdateId")
+	seq, ok := idOf(v.Get("lastUpdateId"))
 	at := venue.Nanos(0)
-	if ok && v.Exists("E") {
-		at, ok = whenOf(v, "E")
+	if e := v.Get("E"); ok && e != nil {
+		at, ok = whenOf(e)
 	}
 	e := d.requested(request)
 	if ok && v.Exists("symbol") {
@@ -142,13 +169,13 @@ func (d *Decoder) sideSlow(levels []*fastjson.Value, k int, e *listed, side uint
 	return k, venue.OK
 }
 
-func (d *Decoder) tickerSlow(recv venue.Nanos, v *fastjson.Value) ([]venue.Event, venue.Reason) {
-	seq, ok := idOf(v, "u")
+func (d *Decoder) tickerSlow(recv venue.Nanos, f *keys) ([]venue.Event, venue.Reason) {
+	seq, ok := idOf(f.at('u'))
 	at := recv
-	if ok && v.Exists("E") {
-		at, ok = whenOf(v, "E")
+	if e := f.at('E'); ok && e != nil {
+		at, ok = whenOf(e)
 	}
-	symbol := v.GetStringBytes("s")
+	symbol := str(f.at('s'))
 	if !ok || symbol == nil {
 		return nil, venue.Malformed
 	}
@@ -157,13 +184,13 @@ func (d *Decoder) tickerSlow(recv venue.Nanos, v *fastjson.Value) ([]venue.Event
 		return nil, venue.UnknownSymbol
 	}
 	var w [4]int64
-	for i, key := range [4]string{"b", "B", "a", "A"} {
+	for i, key := range [4]byte{'b', 'B', 'a', 'A'} {
 		scale := e.price.scale
 		if i&1 == 1 {
 			scale = e.qty.scale
 		}
 		var why venue.Reason
-		if w[i], why = fixedOf(v.Get(key), scale); why != venue.OK {
+		if w[i], why = fixedOf(f.at(key), scale); why != venue.OK {
 			return nil, why
 		}
 	}
@@ -171,10 +198,10 @@ func (d *Decoder) tickerSlow(recv venue.Nanos, v *fastjson.Value) ([]venue.Event
 	return d.ev[:1], venue.OK
 }
 
-func (d *Decoder) tradeSlow(recv venue.Nanos, v *fastjson.Value) ([]venue.Event, venue.Reason) {
-	at, ok1 := whenOf(v, "E")
-	id, ok2 := idOf(v, "t")
-	symbol, maker := v.GetStringBytes("s"), v.Get("m")
+func (d *Decoder) tradeSlow(recv venue.Nanos, f *keys) ([]venue.Event, venue.Reason) {
+	at, ok1 := whenOf(f.at('E'))
+	id, ok2 := idOf(f.at('t'))
+	symbol, maker := str(f.at('s')), f.at('m')
 	if !ok1 || !ok2 || symbol == nil || maker == nil {
 		return nil, venue.Malformed
 	}
@@ -185,15 +212,15 @@ func (d *Decoder) tradeSlow(recv venue.Nanos, v *fastjson.Value) ([]venue.Event,
 	if e == nil {
 		return nil, venue.UnknownSymbol
 	}
-	p, why := fixedOf(v.Get("p"), e.price.scale)
+	p, why := fixedOf(f.at('p'), e.price.scale)
 	if why != venue.OK {
 		return nil, why
 	}
-	q, why := fixedOf(v.Get("q"), e.qty.scale)
+	q, why := fixedOf(f.at('q'), e.qty.scale)
 	if why != venue.OK {
 		return nil, why
 	}
-	if x := v.GetStringBytes("X"); x != nil && string(x) != "MARKET" {
+	if x := f.at('X'); x != nil && string(str(x)) != "MARKET" {
 		return nil, venue.Ignored
 	}
 	side := venue.Bids
@@ -204,19 +231,26 @@ func (d *Decoder) tradeSlow(recv venue.Nanos, v *fastjson.Value) ([]venue.Event,
 	return d.ev[:1], venue.OK
 }
 
-// idOf is the unsigned integer under key; false when there is none.
-func idOf(v *fastjson.Value, key string) (uint64, bool) {
-	f := v.Get(key)
-	if f == nil {
+// str is the text of a JSON string, nil for anything else.
+func str(v *fastjson.Value) []byte {
+	if v == nil || v.Type() != fastjson.TypeString {
+		return nil
+	}
+	return v.GetStringBytes()
+}
+
+// idOf is v as an unsigned integer; false when it is none.
+func idOf(v *fastjson.Value) (uint64, bool) {
+	if v == nil {
 		return 0, false
 	}
-	u, err := f.Uint64()
+	u, err := v.Uint64()
 	return u, err == nil
 }
 
-// whenOf is the time under key.
-func whenOf(v *fastjson.Value, key string) (venue.Nanos, bool) {
-	u, ok := idOf(v, key)
+// whenOf is v as a time.
+func whenOf(v *fastjson.Value) (venue.Nanos, bool) {
+	u, ok := idOf(v)
 	if !ok {
 		return 0, false
 	}
@@ -233,6 +267,9 @@ func fixedOf(v *fastjson.Value, scale uint8) (int64, venue.Reason) {
 	if err != nil {
 		return 0, venue.Malformed
 	}
+	if n, ok := plain(text, scale); ok {
+		return n, venue.OK
+	}
 	n, fault := fixed.Parse(text, scale)
 	switch {
 	case fault == fixed.OffScale:
@@ -243,4 +280,38 @@ func fixedOf(v *fastjson.Value, scale uint8) (int64, venue.Reason) {
 		return 0, venue.Malformed
 	}
 	return n, venue.OK
+}
+
+// plain reads digits, or digits, a point and digits of which those beyond the scale are zeros, with 15 digits at the scale
+// at most; false for any other form, which fixed.Parse then judges. It is here so that a message that misses
+// its scanner costs no more than a general parser does.
+func plain(text []byte, scale uint8) (int64, bool) {
+	var v int64
+	i := 0
+	for i < len(text) && text[i]-'0' <= 9 {
+		v = v*10 + int64(text[i]-'0')
+		i++
+	}
+	if i == 0 || i+int(scale) > 15 {
+		return 0, false
+	}
+	if i == len(text) {
+		return v * fixed.Pow10(scale), true
+	}
+	end := min(i+1+int(scale), len(text))
+	if text[i] != '.' || len(text) == i+1 {
+		return 0, false
+	}
+	for _, c := range text[i+1 : end] {
+		if c-'0' > 9 {
+			return 0, false
+		}
+		v = v*10 + int64(c-'0')
+	}
+	for _, c := range text[end:] {
+		if c != '0' {
+			return 0, false
+		}
+	}
+	return v * fixed.Pow10(scale-uint8(end-i-1)), true
 }

@@ -38,10 +38,10 @@ func (d *Decoder) ticker(recv venue.Nanos, b []byte, i, n, tail int) ([]venue.Ev
 		return nil, venue.UnknownSymbol
 	}
 	i = about(b, i, n)
-	bid, i := e.price.field(b, i, n, `,"b":"`)
-	bidQty, i := e.qty.field(b, i, n, `,"B":"`)
-	ask, i := e.price.field(b, i, n, `,"a":"`)
-	askQty, i := e.qty.field(b, i, n, `,"A":"`)
+	bid, i := e.price.field(b, i, n, 'b')
+	bidQty, i := e.qty.field(b, i, n, 'B')
+	ask, i := e.price.field(b, i, n, 'a')
+	askQty, i := e.qty.field(b, i, n, 'A')
 	if i > 0 && b[i+2] == 'T' {
 		if early {
 			return nil, other // the time twice
@@ -56,19 +56,29 @@ func (d *Decoder) ticker(recv venue.Nanos, b []byte, i, n, tail int) ([]venue.Ev
 	return d.ev[:1], venue.OK
 }
 
-// field reads the label (five bytes and a quote, `,"b":"`) and the number behind it.
-func (s *shape) field(b []byte, i, n int, label string) (uint64, int) {
-	if i = wire.Lit(b, i, label); i < 0 || i >= n {
+// field reads the price under a key of one letter, which must come next.
+func (s *shape) field(b []byte, i, n int, key byte) (uint64, int) {
+	if i = keyed(b, i, n, key); i < 0 {
 		return 0, bad
 	}
 	return s.read(b, i)
 }
 
-func (s *size) field(b []byte, i, n int, label string) (uint64, int) {
-	if i = wire.Lit(b, i, label); i < 0 || i >= n {
+// field reads the quantity under a key of one letter.
+func (s *size) field(b []byte, i, n int, key byte) (uint64, int) {
+	if i = keyed(b, i, n, key); i < 0 {
 		return 0, bad
 	}
 	return s.read(b, i)
+}
+
+// keyed steps over a comma, a key of one letter, and the quote that opens its text.
+func keyed(b []byte, i, n int, key byte) int {
+	const frame = ',' | '"'<<8 | '"'<<24 | ':'<<32 | '"'<<40
+	if uint(i) >= uint(n) || wire.Load8(b, i)&(1<<48-1) != frame|uint64(key)<<16 {
+		return bad
+	}
+	return i + 6
 }
 
 // trade decodes a trade, i standing behind `{"e":"trade"`. Spot has E s t p q T m M, futures E T s t p q X m, with "st"
@@ -92,8 +102,8 @@ func (d *Decoder) trade(recv venue.Nanos, b []byte, i, n, tail int) ([]venue.Eve
 		return nil, venue.UnknownSymbol
 	}
 	id, i := number(b, wire.Lit(b, about(b, i, n), `,"t":`), n)
-	price, i := e.price.field(b, i, n, `,"p":"`)
-	qty, i := e.qty.field(b, i, n, `,"q":"`)
+	price, i := e.price.field(b, i, n, 'p')
+	qty, i := e.qty.field(b, i, n, 'q')
 	if futures {
 		i = wire.Lit(b, i, `,"X":"MARKET"`)
 	} else {
