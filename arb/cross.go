@@ -228,8 +228,29 @@ func (c *cross) edge(p *prices) (fixed.Rate, bool) {
 	return v - fixed.One - c.need + c.link.Threshold, ok
 }
 
-// meets reports whether the net edge at the given prices meets the threshold.
+// meets reports whether the net edge at the given prices meets the threshold. For a pair it multiplies out, which is the
+// same: ⌊s·gain/b⌋ ≥ n exactly when s·gain ≥ n·b.
 func (c *cross) meets(p *prices) bool {
+	if c.form == pair {
+		return atLeast(int64(p[c.sell]), c.gain, int64(p[c.buy]), fixed.One+c.need)
+	}
 	v, ok := c.net(p)
 	return ok && v >= fixed.One+c.need
+}
+
+// crossed reports whether there is a gross cross at the given prices, larger than a share of by. Prices that are beyond
+// every range count as one.
+func (c *cross) crossed(p *prices, by fixed.Rate) bool {
+	if c.form == pair {
+		return !atLeast(int64(p[c.buy]), fixed.One+by, int64(p[c.sell]), c.fx)
+	}
+	v, ok := c.gross(p)
+	return !ok || v > fixed.One+by
+}
+
+// atLeast reports a·b ≥ c·d, none of them negative.
+func atLeast(a int64, b fixed.Rate, c int64, d fixed.Rate) bool {
+	h1, l1 := bits.Mul64(uint64(a), uint64(b))
+	h2, l2 := bits.Mul64(uint64(c), uint64(d))
+	return h1 > h2 || h1 == h2 && l1 >= l2
 }

@@ -30,23 +30,22 @@ func (s *Strategy) judge(d *desk.Desk, k uint32, out *desk.Out) {
 		s.end(k, c)
 		return
 	}
-	gross, believable := c.gross(&p)
-	met := c.meets(&p)
-	if believable && gross <= fixed.One && !met {
+	crossed, met := c.crossed(&p, 0), c.meets(&p)
+	if !crossed && !met {
 		s.end(k, c)
 		return
 	}
-	if gross > fixed.One || !believable {
+	if crossed {
 		s.note(k, c, edgesGross)
 		s.counts[ticksGross]++
 	}
-	if !met && believable {
+	if !met {
 		c.flags &= 1 << edgesGross
 		return
 	}
 	s.note(k, c, edgesNet)
 	s.counts[ticksNet]++
-	if !believable || gross-fixed.One > c.link.BasisLimit {
+	if c.crossed(&p, c.link.BasisLimit) {
 		s.note(k, c, edgesBasis)
 		return
 	}
