@@ -160,6 +160,6 @@ func lines(rs []venue.Report) []line {
 
 var ack = line{kind: venue.Ack}
 
-func taken4(fill fixed.Qty, price fixed.Price, cum fixed.Qty) line {
+func filled(fill fixed.Qty, price fixed.Price, cum fixed.Qty) line {
 	return line{kind: venue.Fill, fill: fill, price: price, cum: cum}
 }

@@ -20,13 +20,13 @@ func TestOrder_rules(t *testing.T) {
 	refused := func(why venue.Reason) line { return line{kind: venue.RejectedReport, why: why} }
 	expired := func(cum fixed.Qty, why venue.Reason) line { return line{kind: venue.Expired, cum: cum, why: why} }
 
-	f("ioc walks levels", venue.Buy, venue.Limit, venue.IOC, 102, 15, ack, taken4(10, 101, 10), taken4(5, 102, 15))
-	f("ioc expires the rest", venue.Buy, venue.Limit, venue.IOC, 101, 15, ack, taken4(10, 101, 10), expired(10, venue.OK))
+	f("ioc walks levels", venue.Buy, venue.Limit, venue.IOC, 102, 15, ack, filled(10, 101, 10), filled(5, 102, 15))
+	f("ioc expires the rest", venue.Buy, venue.Limit, venue.IOC, 101, 15, ack, filled(10, 101, 10), expired(10, venue.OK))
 	f("ioc finds nothing", venue.Buy, venue.Limit, venue.IOC, 100, 15, ack, expired(0, venue.Unfilled))
-	f("ioc sell", venue.Sell, venue.Limit, venue.IOC, 98, 25, ack, taken4(10, 99, 10), taken4(15, 98, 25))
-	f("fok whole", venue.Buy, venue.Limit, venue.FOK, 102, 30, ack, taken4(10, 101, 10), taken4(20, 102, 30))
+	f("ioc sell", venue.Sell, venue.Limit, venue.IOC, 98, 25, ack, filled(10, 99, 10), filled(15, 98, 25))
+	f("fok whole", venue.Buy, venue.Limit, venue.FOK, 102, 30, ack, filled(10, 101, 10), filled(20, 102, 30))
 	f("fok or nothing", venue.Buy, venue.Limit, venue.FOK, 102, 31, ack, expired(0, venue.Unfilled))
-	f("limit takes and rests", venue.Buy, venue.Limit, venue.GTC, 101, 15, ack, taken4(10, 101, 10))
+	f("limit takes and rests", venue.Buy, venue.Limit, venue.GTC, 101, 15, ack, filled(10, 101, 10))
 	f("limit rests", venue.Buy, venue.Limit, venue.GTC, 100, 15, ack)
 	f("post-only rests", venue.Buy, venue.PostOnly, venue.GTC, 100, 15, ack)
 	f("post-only would cross", venue.Buy, venue.PostOnly, venue.GTC, 101, 15, refused(venue.PostOnlyCross))
@@ -130,7 +130,7 @@ func TestTime_frameAtArrivalComesAfterTheOrder(t *testing.T) {
 	r.at(100)
 	r.order(venue.Buy, venue.Limit, venue.IOC, 101, 10)
 	r.at(100+orderNs, r.frame(0, 109, nil, levels{{Price: 101, Qty: 0}})...)
-	require.Equal(t, []line{ack, taken4(10, 101, 10)}, lines(r.quiet()))
+	require.Equal(t, []line{ack, filled(10, 101, 10)}, lines(r.quiet()))
 }
 
 func TestTaken_isNotThereTwice(t *testing.T) {
@@ -140,21 +140,21 @@ func TestTaken_isNotThereTwice(t *testing.T) {
 		return lines(r.quiet())[1:]
 	}
 	nothing := []line{{kind: venue.Expired, why: venue.Unfilled}}
-	require.Equal(t, []line{taken4(6, 101, 6)}, ioc(6))
-	require.Equal(t, []line{taken4(4, 101, 4), {kind: venue.Expired, cum: 4}}, ioc(6))
+	require.Equal(t, []line{filled(6, 101, 6)}, ioc(6))
+	require.Equal(t, []line{filled(4, 101, 4), {kind: venue.Expired, cum: 4}}, ioc(6))
 	require.Equal(t, nothing, ioc(6))
 	// 10 → 13: three are new
 	r.at(r.now+1, r.frame(0, r.now, nil, levels{{Price: 101, Qty: 13}})...)
-	require.Equal(t, []line{taken4(3, 101, 3), {kind: venue.Expired, cum: 3}}, ioc(6))
+	require.Equal(t, []line{filled(3, 101, 3), {kind: venue.Expired, cum: 3}}, ioc(6))
 	// 13 → 4: what is left is ours already; 4 → 9: five are new
 	r.at(r.now+1, r.frame(0, r.now, nil, levels{{Price: 101, Qty: 4}})...)
 	require.Equal(t, nothing, ioc(6))
 	r.at(r.now+1, r.frame(0, r.now, nil, levels{{Price: 101, Qty: 9}})...)
-	require.Equal(t, []line{taken4(5, 101, 5), {kind: venue.Expired, cum: 5}}, ioc(6))
+	require.Equal(t, []line{filled(5, 101, 5), {kind: venue.Expired, cum: 5}}, ioc(6))
 	// gone and back: all new
 	r.at(r.now+1, r.frame(0, r.now, nil, levels{{Price: 101, Qty: 0}})...)
 	r.at(r.now+1, r.frame(0, r.now, nil, levels{{Price: 101, Qty: 6}})...)
-	require.Equal(t, []line{taken4(6, 101, 6)}, ioc(6))
+	require.Equal(t, []line{filled(6, 101, 6)}, ioc(6))
 	// an update without a change brings nothing
 	r.at(r.now+1, r.frame(0, r.now, nil, levels{{Price: 101, Qty: 6}})...)
 	require.Equal(t, nothing, ioc(6))
@@ -163,7 +163,7 @@ func TestTaken_isNotThereTwice(t *testing.T) {
 func TestTaken_fullTableHidesLevels(t *testing.T) {
 	r := newRig(t, func(c *Config, _ *venue.Instrument) { c.Levels = 1 }).live()
 	r.order(venue.Buy, venue.Limit, venue.IOC, 103, 30)
-	require.Equal(t, []line{ack, taken4(10, 101, 10), {kind: venue.Expired, cum: 10}}, lines(r.quiet()))
+	require.Equal(t, []line{ack, filled(10, 101, 10), {kind: venue.Expired, cum: 10}}, lines(r.quiet()))
 	r.order(venue.Buy, venue.Limit, venue.FOK, 103, 10)
 	require.Equal(t, []line{ack, {kind: venue.Expired, why: venue.Unfilled}}, lines(r.quiet()))
 }
@@ -188,7 +188,7 @@ func TestTrust_nothingFillsOnABookThatIsNotLive(t *testing.T) {
 	r.live()
 	require.Empty(t, r.quiet())
 	r.at(r.now+1, trade(venue.Sell, 100, 5, r.now+1)...)
-	require.Equal(t, []line{taken4(5, 100, 5)}, lines(r.quiet()))
+	require.Equal(t, []line{filled(5, 100, 5)}, lines(r.quiet()))
 }
 
 func TestFees_chargedAndRoundedAgainstUs(t *testing.T) {
@@ -214,6 +214,7 @@ func TestFees_chargedAndRoundedAgainstUs(t *testing.T) {
 	f(func(in *venue.Instrument) { in.Fees.In = venue.FeeInBase }, venue.IOC, 600_000, 1)                // 0.2 % of 3 coins
 	f(func(in *venue.Instrument) { in.Fees.Taker = 1 }, venue.IOC, 303, 2)                               // 10^-8 of 303
 	f(func(in *venue.Instrument) { in.Fees.Taker, in.PriceScale = 1, 3 }, venue.IOC, 1, 2)               // of 0.303: up
+	f(func(in *venue.Instrument) { in.Fees.Taker, in.PriceScale = fixed.One, 9 }, venue.IOC, 31, 2)      // all of 303 billionths: up
 	f(func(in *venue.Instrument) { in.Fees.Maker, in.PriceScale = -5, 3 }, venue.GTC, -1, 2)             // a rebate of 1.5: less
 	f(func(in *venue.Instrument) { in.Contract, in.Face, in.Settle = venue.Inverse, 100_00_000_000, 1 }, // 0.2 % of 300 ÷ 101 coins
 		venue.IOC, 594_060, 1)
