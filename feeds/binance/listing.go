@@ -1,6 +1,7 @@
 package binance
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -87,17 +88,27 @@ var quotes = []string{
 }
 
 // guess is the listing of a symbol of which nothing is known but that it trades: base and quote from its spelling, tick
-// and lot left to the data.
+// and lot left to the data. Of two spellings (BN/BUSD, BNB/USD) the one whose base is in the shipped table is right.
 func (p product) guess(symbol string) wire.Listing {
 	pair, _, _ := strings.Cut(symbol, "_")
 	base, quote := pair, ""
 	for _, q := range quotes {
-		if b, ok := strings.CutSuffix(pair, q); ok && b != "" {
-			base, quote = b, q
+		b, ok := strings.CutSuffix(pair, q)
+		if !ok || b == "" || quote != "" && !shippedBase(b) {
+			continue
+		}
+		if base, quote = b, q; shippedBase(b) {
 			break
 		}
+	}
+	if p.coin && strings.HasSuffix(pair, "USD") {
+		base, quote = strings.TrimSuffix(pair, "USD"), "USD"
 	}
 	l := p.contract(symbol, base, quote)
 	l.Status = venue.Trading
 	return l
+}
+
+func shippedBase(base string) bool {
+	return slices.ContainsFunc(spotRows, func(r row) bool { return r.base == base })
 }

@@ -46,7 +46,7 @@ type shape struct {
 func (s *shape) guess(np, fp int, zero bool) {
 	sc := int(s.scale)
 	*s = shape{scale: s.scale, np: np, fp: fp, zero: zero, fill: ^uint64(0)}
-	if sc > 8 || np < 1 || np > 7 || fp < 1 || fp > 8 || np+sc > 8 && !zero {
+	if sc > 8 || np < 1 || np > 7 || fp < 1 || fp > 8 || np+sc > 8 && !(zero && np == 1) {
 		return
 	}
 	s.frac, s.end = uint(np+1), uint(np+1+fp)
@@ -135,7 +135,7 @@ func (s *size) read(b []byte, i int) (uint64, int) {
 	if b[i+1] == '.' {
 		ip = uint64(b[i] - '0')
 		if ip > 9 {
-			return 0, bad
+			return s.other(b, i)
 		}
 		j += 2
 	} else {

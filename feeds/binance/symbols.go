@@ -23,7 +23,7 @@ type listed struct {
 // search for the end of the text. Otherwise the symbol is hashed into an open-addressing table. Symbols of more than 15
 // bytes (there are a few, in UTF-8) do not fit the two words and wait in a list.
 type symbols struct {
-	last *listed
+	last *listed   // nil until a symbol of at most 15 bytes is known
 	slot []*listed // power of two, at most half full
 	long []*listed
 	only *listed // the single instrument of the connection, else nil
@@ -40,15 +40,15 @@ func newSymbols(ins []*venue.Instrument) symbols {
 		e := &listed{inst: in.Inst, symbol: in.Symbol, width: len(in.Symbol) + 1, price: shape{scale: in.PriceScale}, qty: size{scale: in.QtyScale}}
 		e.price.guess(5, min(int(in.PriceText), 8), false)
 		e.qty.guess(min(int(in.QtyText), 8))
-		if s.last == nil {
-			s.last = e
-		}
 		if len(ins) == 1 {
 			s.only = e
 		}
 		if e.width > 16 {
 			s.long = append(s.long, e)
 			continue
+		}
+		if s.last == nil {
+			s.last = e
 		}
 		var b [16]byte
 		copy(b[:], in.Symbol+`"`)
@@ -60,10 +60,6 @@ func newSymbols(ins []*venue.Instrument) symbols {
 				break
 			}
 		}
-	}
-	if s.last == nil || s.last.width > 16 {
-		// A symbol that no message can spell: every comparison with it fails.
-		s.last = &listed{lo: ^uint64(0)}
 	}
 	return s
 }
@@ -85,8 +81,7 @@ func (s *symbols) at(b []byte, i, n int) (e *listed, next int) {
 	if i >= n {
 		return nil, bad
 	}
-	e = s.last
-	if (wire.Load8(b, i)^e.lo)&e.mlo|(wire.Load8(b, i+8)^e.hi)&e.mhi == 0 {
+	if e = s.last; e != nil && (wire.Load8(b, i)^e.lo)&e.mlo|(wire.Load8(b, i+8)^e.hi)&e.mhi == 0 {
 		return e, i + e.width
 	}
 	return s.search(b, i, n)
