@@ -14,6 +14,7 @@ import (
 	"oneprice/engine/ring"
 	"oneprice/engine/stats"
 	"oneprice/engine/tape"
+	"oneprice/risk"
 	"oneprice/risk/ledger"
 )
 
@@ -123,6 +124,9 @@ func (a *Assembly) catalogue(mode string) audit.Catalogue {
 		Mode: mode, Build: version().build(), Config: fmt.Sprintf("%016x", a.Fingerprint)}
 	for i := range a.Venues {
 		c.Venues = append(c.Venues, a.Venues[i].Name)
+	}
+	for i := range risk.Rules {
+		c.Rules = append(c.Rules, risk.Rule(i).String())
 	}
 	return c
 }

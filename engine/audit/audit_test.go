@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
+	"oneprice/risk"
 )
 
 // day is 2026-11-25T00:00:00Z.
@@ -28,7 +30,7 @@ func catalogue() Catalogue {
 			{Inst: 2, Venue: 2, Symbol: "BTCUSD_PERP", Name: `coinm:"BTC"`, Base: 1, Quote: 3, Settle: 1, Kind: venue.Perpetual, Contract: venue.Inverse,
 				PriceScale: 2, QtyScale: 5, Face: 100_00000000, Fees: venue.Fees{Maker: -5_000, Taker: 50_000, In: venue.FeeInBase}}},
 		Venues: []string{"", "binance", "binance-coinm"}, Currencies: []string{"", "BTC", "USDT", "USD"}, Strategies: []string{"arb", "quoting"},
-		Reporting: 3, Mode: "backtest", Build: "test", Config: "cafe",
+		Rules: riskRules(), Reporting: 3, Mode: "backtest", Build: "test", Config: "cafe",
 	}
 }
 
@@ -116,7 +118,7 @@ func TestWriter_everyRecordIsOneChainedLine(t *testing.T) {
 	require.Equal(t, 3, s.Files)
 	require.Equal(t, 1, s.Sessions)
 	require.Zero(t, s.Unended)
-	require.Equal(t, "2026-11-25T00:00:01Z", s.First)
+	require.Equal(t, "2026-11-25T00:00:01.000000000Z", s.First)
 	require.EqualValues(t, 2000, s.Head.Lines)
 	require.Equal(t, uint64(1), s.Kinds["end"])
 
@@ -320,13 +322,26 @@ func TestFormatter_writesWhatAReaderNeeds(t *testing.T) {
 	})
 }
 
-func ruleNamed(name string) int {
-	for i, r := range rules() {
-		if r.Name == name {
-			return i
-		}
+func riskRules() []string {
+	var names []string
+	for i := range risk.Rules {
+		names = append(names, risk.Rule(i).String())
 	}
-	panic("no rule " + name)
+	return names
+}
+
+func ruleNamed(name string) int {
+	i := slices.Index(riskRules(), name)
+	if i < 0 {
+		panic("no rule " + name)
+	}
+	return i
+}
+
+func TestUnits_areOfRulesThatExist(t *testing.T) {
+	for name := range unitOf {
+		require.Contains(t, riskRules(), name)
+	}
 }
 
 func TestLine_timeEqualsTheLibrary(t *testing.T) {

@@ -56,11 +56,14 @@ func newFormatter(s *session) (*Formatter, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Formatter{opening: opening, ins: make([]insText, len(s.Instruments)), reporting: quoted(s.Reporting), rules: s.Rules}
+	f := &Formatter{opening: opening, ins: make([]insText, len(s.Instruments)), reporting: quoted(s.Reporting), rules: make([]rule, 0, len(s.Rules))}
 	f.epoch = append(strconv.AppendUint([]byte(`,"epoch":`), s.Epoch, 10), `,"time":`...)
 	for i, x := range s.Instruments {
 		f.ins[i] = insText{`,"venue":"` + quoted(x.Venue) + `","instrument":"` + quoted(x.Name) + `"`, x.PriceScale, x.QtyScale,
 			x.Kind == venue.Spot.String(), quoted(x.Base), quoted(x.Quote), quoted(x.Settle)}
+	}
+	for _, r := range s.Rules {
+		f.rules = append(f.rules, rule{quoted(r.Name), r.Unit})
 	}
 	for _, t := range []struct {
 		to   *[]string

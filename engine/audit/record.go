@@ -41,6 +41,8 @@ const Kinds = int(kinds)
 
 var kindText = [kinds]string{"none", "start", "end", "decision", "plan", "leg", "order", "report", "book", "breaker", "operator", "naked"}
 
+var endText = kindText[End]
+
 // String is the stable snake_case name used in the files.
 func (k Kind) String() string {
 	if k < kinds {

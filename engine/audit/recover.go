@@ -61,13 +61,13 @@ func durable(dir string, h Head) (Head, *Fault, error) {
 	for {
 		_, _, err := w.next()
 		if err == io.EOF {
-			return w.at.Head, nil, nil
+			return w.at.head(), nil, nil
 		}
 		if f := (*Fault)(nil); errors.As(err, &f) && len(w.files) == 0 {
-			return w.at.Head, f, w.close()
+			return w.at.head(), f, w.close()
 		}
 		if err != nil {
-			return w.at.Head, nil, errors.Join(err, w.close())
+			return w.at.head(), nil, errors.Join(err, w.close())
 		}
 	}
 }

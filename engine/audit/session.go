@@ -15,6 +15,8 @@ type Catalogue struct {
 	Venues      []string
 	Currencies  []string
 	Strategies  []string
+	// Rules are the gate's, by risk.Rule; their names also say in which unit a verdict's figures are.
+	Rules []string
 	// Reporting is the currency of limits.
 	Reporting venue.Ccy
 	// Mode, Build and Config identify the session: backtest, the binary's id, the hash of the configuration.
@@ -56,7 +58,7 @@ type instrument struct {
 
 func newSession(epoch uint64, c *Catalogue) *session {
 	s := &session{Epoch: epoch, Mode: c.Mode, Build: c.Build, Config: c.Config, Venues: c.Venues, Currencies: c.Currencies,
-		Strategies: c.Strategies, Rules: rules(), Instruments: make([]instrument, len(c.Instruments))}
+		Strategies: c.Strategies, Rules: newRules(c.Rules), Instruments: make([]instrument, len(c.Instruments))}
 	s.Reporting = named(c.Currencies, int(c.Reporting))
 	for i, in := range c.Instruments {
 		if in == nil {

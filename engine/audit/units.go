@@ -3,7 +3,6 @@ package audit
 import (
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
-	"oneprice/risk"
 )
 
 // unit says what the figures of a verdict count. The ring keeps it, so its numbers never change.
@@ -30,27 +29,23 @@ type rule struct {
 	Unit unit   `json:"unit"`
 }
 
-// unitOf lists the rules whose limit is not a plain count, as package risk fills its verdicts.
-var unitOf = map[risk.Rule]unit{
-	risk.RuleLate: unitNanos, risk.RuleSession: unitNanos, risk.RuleBookAge: unitNanos, risk.RuleBookLag: unitNanos,
-	risk.RuleClock: unitNanos, risk.RuleMarkAge: unitNanos, risk.RuleDuplicate: unitNanos,
-	risk.RuleVenueBreaker: unitSeconds, risk.RuleGlobalBreaker: unitSeconds,
-	risk.RuleTick: unitPrice, risk.RuleSelfMatch: unitPrice,
-	risk.RuleLot: unitQty, risk.RuleMinQty: unitQty, risk.RuleMaxQty: unitQty, risk.RuleReduceOnly: unitQty,
-	risk.RulePosition: unitQty, risk.RuleProduct: unitQty, risk.RuleShort: unitHeld,
-	risk.RuleCollar: unitRate, risk.RuleSlippage: unitRate,
-	risk.RuleDailyLoss: unitReporting, risk.RuleDrawdown: unitReporting, risk.RuleMaxNotional: unitReporting,
-	risk.RuleVenueNet: unitReporting, risk.RuleVenueGross: unitReporting, risk.RuleNet: unitReporting,
-	risk.RuleGross: unitReporting, risk.RuleLeverage: unitReporting,
-	risk.RuleMinNotional: unitQuote, risk.RuleBalance: unitSettle, risk.RuleMargin: unitSettle,
-	risk.RulePlan: unitPlan, risk.RuleFX: unitRaw,
+// unitOf lists the gate's rules whose limit is not a plain count, by name, as package risk fills its verdicts. A test
+// holds the names against risk's.
+var unitOf = map[string]unit{
+	"late": unitNanos, "session": unitNanos, "book_age": unitNanos, "book_lag": unitNanos, "clock": unitNanos, "mark_age": unitNanos,
+	"duplicate": unitNanos, "venue_breaker": unitSeconds, "global_breaker": unitSeconds,
+	"tick": unitPrice, "self_match": unitPrice,
+	"lot": unitQty, "min_qty": unitQty, "max_qty": unitQty, "reduce_only": unitQty, "position": unitQty, "product": unitQty,
+	"short": unitHeld, "collar": unitRate, "slippage": unitRate,
+	"daily_loss": unitReporting, "drawdown": unitReporting, "max_notional": unitReporting, "venue_net": unitReporting,
+	"venue_gross": unitReporting, "net": unitReporting, "gross": unitReporting, "leverage": unitReporting,
+	"min_notional": unitQuote, "balance": unitSettle, "margin": unitSettle, "plan": unitPlan, "fx": unitRaw,
 }
 
-// rules is the gate's table as this program knows it.
-func rules() []rule {
-	t := make([]rule, risk.Rules)
-	for i := range t {
-		t[i] = rule{risk.Rule(i).String(), unitOf[risk.Rule(i)]}
+func newRules(names []string) []rule {
+	t := make([]rule, len(names))
+	for i, name := range names {
+		t[i] = rule{name, unitOf[name]}
 	}
 	return t
 }
@@ -64,11 +59,13 @@ func (f *Formatter) verdict(r *Record) {
 		l.word(`,"verdict":`, "refused")
 		l.word(`,"reason":`, r.Reason.String())
 	}
-	by := rule{"out_of_range", unitRaw}
+	by := rule{Unit: unitRaw}
 	if int(r.Rule) < len(f.rules) {
 		by = f.rules[r.Rule]
 	}
-	if r.Rule != 0 {
+	if by.Name == "" && r.Rule != 0 {
+		l.id(`,"rule":`, uint64(r.Rule))
+	} else if r.Rule != 0 {
 		l.word(`,"rule":`, by.Name)
 	}
 	if r.Value|r.Limit|r.Headroom == 0 {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // Summary is what Verify found.
@@ -28,13 +27,16 @@ type Summary struct {
 	Waiting uint64 `json:"waiting"`
 	// Broken is the first record that is not as it was written.
 	Broken *Fault `json:"broken,omitempty"`
+
+	kinds map[string]*uint64 // Kinds while counting
+	last  []byte             // Last while counting
 }
 
 // Verify proves every line of a folder: valid JSON, chained to the line before from the very first, sessions complete
 // from 1 on, and the end where the published head has it. The error is the first broken record (*Fault), or why the folder
 // cannot be read; the Summary says how far it went. It may run beside an engine.
 func Verify(dir string) (Summary, error) {
-	s := Summary{Kinds: map[string]uint64{}}
+	s := Summary{Kinds: map[string]uint64{}, kinds: map[string]*uint64{}}
 	var err error
 	if s.Running, err = inUse(dir); err != nil {
 		return s, err
@@ -51,6 +53,10 @@ func Verify(dir string) (Summary, error) {
 	}
 	s.Files = len(w.files)
 	err = s.walk(w)
+	s.Last = string(s.last)
+	for kind, n := range s.kinds {
+		s.Kinds[kind] = *n
+	}
 	if errors.As(err, &s.Broken) || err != nil {
 		return s, errors.Join(err, w.close())
 	}
@@ -63,7 +69,7 @@ func (s *Summary) walk(w *walker) error {
 	var extra *Fault // the first line behind the head
 	for {
 		before := w.at
-		if before.Lines == s.Head.Lines && before.Head != s.Head {
+		if before.Lines == s.Head.Lines && before.head() != s.Head {
 			return s.disagreement(w)
 		}
 		_, st, err := w.next()
@@ -77,9 +83,9 @@ func (s *Summary) walk(w *walker) error {
 			return err
 		}
 		if before.Lines == s.Head.Lines {
-			extra = &Fault{File: w.at.File, Line: w.at.Line, Epoch: st.Epoch, Seq: st.Seq, What: "this line stands behind the published head"}
+			extra = &Fault{File: w.at.File, Line: w.at.Line, Epoch: st.epoch, Seq: st.seq, What: "this line stands behind the published head"}
 		}
-		s.count(before, st)
+		s.count(&before, st)
 	}
 	if w.at.Lines < s.Head.Lines {
 		f := w.fault(fmt.Sprintf("missing: the published head has %d lines and ends with record %d of session %d in %s, the files end after %d lines",
@@ -105,18 +111,23 @@ func (s *Summary) disagreement(w *walker) error {
 		What: fmt.Sprintf("the published head does not agree with line %d of %s, which ends the same number of lines", w.at.Line, w.at.File)}
 }
 
-func (s *Summary) count(before place, st stamp) {
+func (s *Summary) count(before *place, st stamp) {
 	s.Records++
-	s.Kinds[st.Kind]++
-	s.Last = st.Time.Format(time.RFC3339Nano)
-	if s.Records == 1 {
-		s.First = s.Last
+	n := s.kinds[string(st.kind)]
+	if n == nil {
+		n = new(uint64)
+		s.kinds[string(st.kind)] = n
 	}
-	if st.Epoch != before.Epoch {
+	*n++
+	if s.Records == 1 {
+		s.First = string(st.time)
+	}
+	s.last = append(s.last[:0], st.time...)
+	if st.epoch != before.Epoch {
 		s.Sessions++
 		s.Unended++
 	}
-	if st.Kind == End.String() {
+	if string(st.kind) == endText {
 		s.Unended--
 	}
 }

@@ -4,14 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"sort"
-	"time"
+
+	"github.com/valyala/fastjson"
 )
 
 // Fault names the first record of a folder that is not as it was written.
@@ -31,7 +31,8 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("audit: %s line %d (session %d, record %d): %s", f.File, f.Line, f.Epoch, f.Seq, f.What)
 }
 
-// place is a position between two lines of a folder and what is known there.
+// place is a position between two lines of a folder and what is known there. The head's Chain is not kept up to date:
+// chain is, and head spells it.
 type place struct {
 	Head
 	chain link
@@ -39,12 +40,50 @@ type place struct {
 	ended bool
 }
 
-// stamp is what the walk reads of every line.
+// head is the place as a head.
+func (p *place) head() Head {
+	h := p.Head
+	h.Chain = p.chain.String()
+	return h
+}
+
+// stamp is what the walk reads of every line. Its texts are valid until the next line.
 type stamp struct {
-	Seq   uint64    `json:"seq"`
-	Epoch uint64    `json:"epoch"`
-	Time  time.Time `json:"time"`
-	Kind  string    `json:"kind"`
+	seq, epoch uint64
+	time, kind []byte
+}
+
+// read takes the stamp from the start of a line, which Formatter.Append always writes in this form.
+func (s *stamp) read(text []byte) bool {
+	ok := skip(&text, `{"seq":`) && number(&text, &s.seq) && skip(&text, `,"epoch":`) && number(&text, &s.epoch)
+	return ok && skip(&text, `,"time":"`) && word(&text, &s.time) && skip(&text, `,"kind":"`) && word(&text, &s.kind)
+}
+
+func skip(text *[]byte, want string) bool {
+	if len(*text) < len(want) || string((*text)[:len(want)]) != want {
+		return false
+	}
+	*text = (*text)[len(want):]
+	return true
+}
+
+func number(text *[]byte, v *uint64) bool {
+	n := 0
+	for *v = 0; n < len(*text) && (*text)[n]-'0' <= 9; n++ {
+		*v = *v*10 + uint64((*text)[n]-'0')
+	}
+	*text = (*text)[n:]
+	return n > 0 && n < 20
+}
+
+// word takes what is left of a string that needs no escaping, and its closing quote.
+func word(text *[]byte, v *[]byte) bool {
+	n := bytes.IndexByte(*text, '"')
+	if n < 0 {
+		return false
+	}
+	*v, *text = (*text)[:n], (*text)[n+1:]
+	return true
 }
 
 // walker reads the lines of a folder in chain order and checks each against the one before.
@@ -143,7 +182,7 @@ func (w *walker) next() ([]byte, stamp, error) {
 				return nil, stamp{}, err
 			}
 		}
-		text, err := w.in.ReadBytes('\n')
+		text, err := w.read()
 		if err == io.EOF && len(text) == 0 {
 			if err := w.close(); err != nil {
 				return nil, stamp{}, err
@@ -161,6 +200,17 @@ func (w *walker) next() ([]byte, stamp, error) {
 		s, err := w.check(text)
 		return text[:len(text)-1], s, err
 	}
+}
+
+// read returns the next line in the reader's buffer, or a copy where it is longer than that.
+func (w *walker) read() ([]byte, error) {
+	text, err := w.in.ReadSlice('\n')
+	if err != bufio.ErrBufferFull {
+		return text, err
+	}
+	long := bytes.Clone(text)
+	rest, err := w.in.ReadBytes('\n')
+	return append(long, rest...), err
 }
 
 func (w *walker) openNext() error {
@@ -195,26 +245,29 @@ func (w *walker) fault(what string) *Fault {
 // check proves one line, newline included, and moves the walk past it.
 func (w *walker) check(text []byte) (stamp, error) {
 	var s stamp
-	if err := json.Unmarshal(text, &s); err != nil {
-		return s, w.fault("not valid JSON: " + err.Error())
-	}
+	formed := s.read(text)
 	cut := len(text) - closing
 	if cut < 0 || !bytes.HasPrefix(text[cut:], []byte(chainKey)) {
 		return s, w.fault("no chain at the end of the line")
 	}
 	body, stated := text[:cut], text[cut+len(chainKey):]
 	after := w.sum.join(w.at.chain, body)
-	if string(stated) != hex.EncodeToString(after[:])+chainEnd {
-		if what := w.order(s); what != "" {
+	var want [2 * len(after)]byte
+	hex.Encode(want[:], after[:])
+	if !bytes.Equal(stated[:len(want)], want[:]) || string(stated[len(want):]) != chainEnd {
+		if what := w.order(s); formed && what != "" {
 			return s, w.fault("the chain is broken: " + what)
 		}
 		return s, w.fault("the chain is broken: this line was altered")
 	}
+	if !formed || fastjson.ValidateBytes(text) != nil {
+		return s, w.fault("not a line of an audit")
+	}
 	if what := w.order(s); what != "" {
 		return s, w.fault(what)
 	}
-	w.at.chain, w.at.Chain = after, after.String()
-	w.at.Epoch, w.at.Seq, w.at.ended = s.Epoch, s.Seq, s.Kind == End.String()
+	w.at.chain = after
+	w.at.Epoch, w.at.Seq, w.at.ended = s.epoch, s.seq, string(s.kind) == endText
 	w.line++
 	w.bytes += int64(len(text))
 	w.at.Lines++
@@ -225,22 +278,22 @@ func (w *walker) check(text []byte) (stamp, error) {
 // order says what is wrong with a line's place in its session; "" when it is the next.
 func (w *walker) order(s stamp) string {
 	switch {
-	case s.Epoch == w.at.Epoch && w.at.Lines > 0:
+	case s.epoch == w.at.Epoch && w.at.Lines > 0:
 		if w.at.ended {
-			return fmt.Sprintf("record %d follows the end of session %d", s.Seq, s.Epoch)
+			return fmt.Sprintf("record %d follows the end of session %d", s.seq, s.epoch)
 		}
-		if s.Seq > w.at.Seq+1 {
-			return fmt.Sprintf("record %d stands here: the one that belongs here is missing or moved", s.Seq)
+		if s.seq > w.at.Seq+1 {
+			return fmt.Sprintf("record %d stands here: the one that belongs here is missing or moved", s.seq)
 		}
-		if s.Seq <= w.at.Seq {
-			return fmt.Sprintf("record %d stands here again", s.Seq)
+		if s.seq <= w.at.Seq {
+			return fmt.Sprintf("record %d stands here again", s.seq)
 		}
-	case s.Epoch > w.at.Epoch:
-		if s.Seq != 1 {
-			return fmt.Sprintf("session %d begins with record %d: earlier ones are missing", s.Epoch, s.Seq)
+	case s.epoch > w.at.Epoch:
+		if s.seq != 1 {
+			return fmt.Sprintf("session %d begins with record %d: earlier ones are missing", s.epoch, s.seq)
 		}
 	default:
-		return fmt.Sprintf("a record of session %d stands here again", s.Epoch)
+		return fmt.Sprintf("a record of session %d stands here again", s.epoch)
 	}
 	return ""
 }
