@@ -193,7 +193,7 @@ func (q *Quote) sources(ins []*venue.Instrument, in *venue.Instrument, f *faults
 		f.want(n == 0, "fair.refs: unexpected with source own")
 	case Weighted:
 		f.want(n >= 1 && n <= 64, "fair.refs: unexpected number; got %d; want 1 to 64", n)
-		f.rate("fair.min_weight", q.Fair.MinWeight, 1)
+		f.want(q.Fair.MinWeight > 0, "fair.min_weight: unexpected %d; want more than 0", q.Fair.MinWeight)
 	case External:
 		f.want(n == 1, "fair.refs: unexpected number; got %d; want 1", n)
 	default:

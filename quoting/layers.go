@@ -23,13 +23,14 @@ func (s *Strategy) requote(d *desk.Desk, q *quote, fair model.Fair, out *desk.Ou
 		s.pull(d, q, pullFair, out)
 		return
 	}
+	s.survey(d, q)
 	var want [3]ladder
 	for _, side := range [2]venue.Side{venue.Buy, venue.Sell} {
 		if s.blocked(d, q, side) {
 			continue
 		}
 		if n := q.room(inv, side, fair); n > 0 {
-			s.lay(d, q, fair, inv, side, n, &want[side])
+			q.lay(d, fair, inv, side, n, &want[side])
 		}
 	}
 	band, ok := fixed.MulDiv(int64(price(fair)), int64(q.cfg.Hysteresis), int64(fixed.One), fixed.Down)
@@ -90,14 +91,14 @@ func (q *quote) room(inv fixed.Qty, side venue.Side, fair model.Fair) int {
 }
 
 // lay computes the prices of n layers of a side.
-func (s *Strategy) lay(d *desk.Desk, q *quote, fair model.Fair, inv fixed.Qty, side venue.Side, n int, w *ladder) {
+func (q *quote) lay(d *desk.Desk, fair model.Fair, inv fixed.Qty, side venue.Side, n int, w *ladder) {
 	bound, ok := q.bound(d, fair, side)
 	if !ok {
 		return
 	}
 	w.bound = bound
 	limit := inside(q.passive(d, side), bound, side)
-	limit = inside(limit, s.ownLimit(d, q, side), side)
+	limit = inside(limit, q.flanks[side].limit, side)
 	tick := q.in.Tick
 	skew := q.table.Skew(q.vol.Bucket(), inv, q.cfg.MaxInventory)
 	half := max(q.table.Half(q.vol.Bucket()), q.cfg.MinHalf) + q.in.Fees.Maker
@@ -137,27 +138,6 @@ func (q *quote) passive(d *desk.Desk, side venue.Side) fixed.Price {
 	}
 	if other.Qty > 0 {
 		p = inside(p, other.Price-fixed.Price(side.Sign())*tick, side)
-	}
-	return p
-}
-
-// ownLimit is the most aggressive price that does not meet one of our own orders on the other side, wherever a pending
-// amend may have it.
-func (s *Strategy) ownLimit(d *desk.Desk, q *quote, side venue.Side) fixed.Price {
-	p := fixed.Price(fixed.Limit)
-	if side == venue.Sell {
-		p = 1
-	}
-	step := fixed.Price(side.Sign()) * q.in.Tick
-	for _, slot := range d.Live[q.in.Inst] {
-		o := &d.Orders[slot]
-		if o.Side == side {
-			continue
-		}
-		p = inside(p, o.Price-step, side)
-		if o.NextPrice > 0 {
-			p = inside(p, o.NextPrice-step, side)
-		}
 	}
 	return p
 }

@@ -1,72 +1,127 @@
 package quoting
 
 import (
+	"math"
+
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 )
 
-// maxOwn bounds the own orders of a side that are matched to layers; what is beyond is cancelled.
+// maxOwn bounds the own orders of a side that are matched to layers.
 const maxOwn = 4 * MaxLayers
 
-// working are the orders of a side that may be changed and are not spoken for.
-type working struct {
-	n    int
-	slot [maxOwn]uint32
+// flank is what stands of our own on one side, found by one look over the live orders. Best price first.
+type flank struct {
+	// open orders may be changed and are not spoken for.
+	n     int
+	slot  [maxOwn]uint32
+	price [maxOwn]fixed.Price
+	// frozen are the prices of orders with a request pending, or of unknown fate: they occupy a layer and are not touched.
+	frozen  int
+	stuck   [maxOwn]fixed.Price
+	crowded bool // there are more of either than fit
+	// limit is the most aggressive price of this side that meets none of our own orders on the other side, whosever
+	// strategy's they are and wherever a pending amend may have them.
+	limit fixed.Price
 }
 
-func (w *working) remove(i int) {
-	w.n--
-	w.slot[i] = w.slot[w.n]
-}
-
-// rearrange makes the least changes that bring the working orders of a side to the ladder: orders near enough to a layer
-// stay and keep their place in the queue, others move to the nearest free layer, surplus ones go. Orders with a request
-// pending, or of unknown fate, occupy the layer nearest to them and are not touched. It leaves in w the layers that are
-// still free.
-func (s *Strategy) rearrange(d *desk.Desk, q *quote, side venue.Side, w *ladder, band fixed.Price, out *desk.Out) {
-	var own working
+// survey fills both flanks.
+func (s *Strategy) survey(d *desk.Desk, q *quote) {
+	buy, sell := &q.flanks[venue.Buy], &q.flanks[venue.Sell]
+	buy.n, buy.frozen, buy.crowded, buy.limit = 0, 0, false, fixed.Limit
+	sell.n, sell.frozen, sell.crowded, sell.limit = 0, 0, false, 1
 	for _, slot := range d.Live[q.in.Inst] {
 		o := &d.Orders[slot]
+		f, g := &q.flanks[o.Side], &q.flanks[o.Side.Other()]
+		step := fixed.Price(o.Side.Other().Sign()) * q.in.Tick
+		g.limit = inside(g.limit, o.Price-step, o.Side.Other())
+		at := o.Price
+		if o.NextPrice > 0 {
+			at = o.NextPrice
+			g.limit = inside(g.limit, at-step, o.Side.Other())
+		}
 		switch {
-		case o.Side != side || !s.mine(o):
-		case !touchable(o):
-			w.occupy(o)
-		case own.n == maxOwn:
-			s.cancel(d, q, o, out)
+		case !s.mine(o):
+		case touchable(o):
+			f.add(slot, o.Price, o.Side)
+		case f.frozen == maxOwn:
+			f.crowded = true
 		default:
-			own.slot[own.n] = slot
-			own.n++
+			f.stuck[f.frozen] = at
+			f.frozen++
 		}
-	}
-	for own.n > 0 { // keep
-		i, k := nearest(d, &own, w, side, band, true)
-		if i < 0 {
-			break
-		}
-		w.taken[k] = true
-		own.remove(i)
-	}
-	for own.n > 0 { // move
-		i, k := nearest(d, &own, w, side, fixed.Limit, false)
-		if i < 0 {
-			break
-		}
-		s.move(d, q, &d.Orders[own.slot[i]], w, k, out)
-		own.remove(i)
-	}
-	for i := range own.n {
-		s.cancel(d, q, &d.Orders[own.slot[i]], out)
 	}
 }
 
-// occupy takes the layer nearest to an order that cannot be changed.
-func (w *ladder) occupy(o *desk.Order) {
-	at, least := -1, fixed.Price(0)
-	p := o.Price
-	if o.NextPrice > 0 {
-		p = o.NextPrice
+// add files an open order at its place; they mostly come in order.
+func (f *flank) add(slot uint32, p fixed.Price, side venue.Side) {
+	if f.n == maxOwn {
+		f.crowded = true
+		return
 	}
+	i := f.n
+	for ; i > 0 && f.price[i-1] != p && inside(f.price[i-1], p, side) == f.price[i-1]; i-- {
+		f.price[i], f.slot[i] = f.price[i-1], f.slot[i-1]
+	}
+	f.price[i], f.slot[i] = p, slot
+	f.n++
+}
+
+func (f *flank) remove(i int) {
+	f.n--
+	copy(f.price[i:f.n], f.price[i+1:f.n+1])
+	copy(f.slot[i:f.n], f.slot[i+1:f.n+1])
+}
+
+// rearrange makes the least changes that bring the open orders of a side to the ladder: as many orders as possible that are
+// near enough to a layer stay and keep their place in the queue, others move to the nearest free layer, surplus ones go. It leaves in w the
+// layers that are still free.
+func (s *Strategy) rearrange(d *desk.Desk, q *quote, side venue.Side, w *ladder, band fixed.Price, out *desk.Out) {
+	f := &q.flanks[side]
+	if f.frozen == 0 && f.inPlace(w, side, band) {
+		for k := range w.n {
+			w.taken[k] = true
+		}
+		return
+	}
+	for i := range f.frozen {
+		w.occupy(f.stuck[i])
+	}
+	f.keep(w, side, band)
+	for f.n > 0 {
+		i, k := f.nearest(w)
+		if i < 0 {
+			break
+		}
+		s.move(d, q, &d.Orders[f.slot[i]], w, k, out)
+		f.remove(i)
+	}
+	for i := range f.n {
+		s.cancel(d, q, &d.Orders[f.slot[i]], out)
+	}
+	if f.crowded { // more than we can see: nothing new until they are gone
+		w.n = 0
+	}
+}
+
+// inPlace reports whether every layer has its order, the usual case: as many orders as layers, each within the band of
+// the layer of its rank. No other pairing is nearer then.
+func (f *flank) inPlace(w *ladder, side venue.Side, band fixed.Price) bool {
+	if f.n != w.n || f.crowded {
+		return false
+	}
+	for k := range w.n {
+		if distance(f.price[k], w.price[k]) > band || inside(f.price[k], w.bound, side) != f.price[k] {
+			return false
+		}
+	}
+	return true
+}
+
+// occupy takes the free layer nearest to the price of an order that cannot be changed.
+func (w *ladder) occupy(p fixed.Price) {
+	at, least := -1, fixed.Price(0)
 	for k := range w.n {
 		if gap := distance(w.price[k], p); !w.taken[k] && (at < 0 || gap < least) {
 			at, least = k, gap
@@ -77,18 +132,64 @@ func (w *ladder) occupy(o *desk.Order) {
 	}
 }
 
-// nearest finds the free layer and the order that are closest to each other, within band; -1 when there are none. With
-// keep, an order that breaks the bound does not count.
-func nearest(d *desk.Desk, own *working, w *ladder, side venue.Side, band fixed.Price, keep bool) (order, layer int) {
-	order, layer = -1, -1
-	least := band + 1
-	for i := range own.n {
-		p := d.Orders[own.slot[i]].Price
-		if keep && inside(p, w.bound, side) != p {
-			continue
+// whole is what a kept order counts in keep; distances, up to MaxLayers of them, must not add up to it.
+const whole = int64(1) << 57
+
+// keep finds the pairing of orders and free layers within the band that keeps most orders, and among those the one with
+// the least distance, and takes both out. Orders and layers lie sorted, so the best pairing need not cross itself and the
+// usual table of prefixes finds it. An order that breaks the bound is not kept; such orders come first.
+func (f *flank) keep(w *ladder, side venue.Side, band fixed.Price) {
+	var free [MaxLayers]int
+	m, first := 0, 0
+	for k := range w.n {
+		if !w.taken[k] {
+			free[m] = k
+			m++
 		}
+	}
+	for first < f.n && inside(f.price[first], w.bound, side) != f.price[first] {
+		first++
+	}
+	if m == 0 || first == f.n {
+		return
+	}
+	var score [maxOwn + 1][MaxLayers + 1]int64 // of the orders from first to i, and the first k free layers
+	gain := func(i, k int) int64 {
+		if gap := distance(f.price[i-1], w.price[free[k-1]]); gap <= band {
+			return whole - int64(gap)
+		}
+		return -1
+	}
+	for i := first + 1; i <= f.n; i++ {
+		for k := 1; k <= m; k++ {
+			v := max(score[i-1][k], score[i][k-1])
+			if g := gain(i, k); g >= 0 {
+				v = max(v, score[i-1][k-1]+g)
+			}
+			score[i][k] = v
+		}
+	}
+	for i, k := f.n, m; i > first && k > 0; {
+		switch g := gain(i, k); {
+		case g >= 0 && score[i][k] == score[i-1][k-1]+g:
+			w.taken[free[k-1]] = true
+			f.remove(i - 1)
+			i, k = i-1, k-1
+		case score[i][k] == score[i-1][k]:
+			i--
+		default:
+			k--
+		}
+	}
+}
+
+// nearest finds the free layer and the order that are closest to each other; -1 when there are none.
+func (f *flank) nearest(w *ladder) (order, layer int) {
+	order, layer = -1, -1
+	least := fixed.Price(math.MaxInt64)
+	for i := range f.n {
 		for k := range w.n {
-			if gap := distance(p, w.price[k]); !w.taken[k] && gap < least {
+			if gap := distance(f.price[i], w.price[k]); !w.taken[k] && gap < least {
 				order, layer, least = i, k, gap
 			}
 		}

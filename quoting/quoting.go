@@ -63,8 +63,9 @@ type quote struct {
 	budget    budget
 	toxic     [3]toxic // by own side
 	// carry is what has been filled and not hedged, in base units: long positive.
-	carry fixed.Qty
-	cover cover
+	carry  fixed.Qty
+	cover  cover
+	flanks [3]flank // by side
 }
 
 // The figures of Stats.
@@ -197,6 +198,9 @@ func (s *Strategy) step(d *desk.Desk, q *quote, out *desk.Out) {
 		return
 	}
 	q.pulled = noPull
+	for i := range q.cfg.Fair.Refs {
+		q.again = min(q.again, d.Books[q.cfg.Fair.Refs[i].Inst].Recv()+q.cfg.Pull.MaxAge+1) // it may go silent
+	}
 	s.requote(d, q, fair, out)
 }
 

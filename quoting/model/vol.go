@@ -75,7 +75,7 @@ func (v *Vol) Update(fair Fair, now venue.Nanos) {
 // Restart forgets the last value, so that the move across a silence is not taken for a return.
 func (v *Vol) Restart() { v.last = 0 }
 
-// Ready reports whether a quarter of the window has been seen.
+// Ready reports whether a quarter of the window has been seen, decay included.
 func (v *Vol) Ready() bool { return v.time >= v.warm }
 
 // Bucket is the volatility as an index into a Table.
