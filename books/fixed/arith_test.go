@@ -63,6 +63,9 @@ func product(v ...int64) *big.Int {
 
 func requireQuotient(t *testing.T, want *big.Int, got int64, ok bool, in ...any) {
 	t.Helper()
+	if want == nil && !ok && got == 0 || want != nil && ok && want.IsInt64() && want.Int64() == got {
+		return // the assertions below are slow
+	}
 	if want == nil {
 		require.False(t, ok, "unexpected result %d of %v; want none", got, in)
 		require.Zero(t, got)
@@ -196,7 +199,9 @@ func TestRoundTo_movesToAMultipleOfStep(t *testing.T) {
 			got := int64(RoundTo(Price(v), Price(step), r))
 			// |v| ≤ Limit, so the quotient by step ≥ 1 is never beyond it
 			want := quotient(big.NewInt(v), big.NewInt(step), r).Int64() * step
-			require.Equal(t, want, got, "of %d to %d, rounding %d", v, step, r)
+			if want != got {
+				require.Equal(t, want, got, "of %d to %d, rounding %d", v, step, r)
+			}
 		}
 	}
 }
