@@ -361,7 +361,7 @@ func TestStartLine_describesTheInstruments(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(dir, "trades_2026-11-25.jsonl"))
 	require.NoError(t, err)
 	line := string(b)
-	for _, want := range []string{`"mode":"backtest"`, `"config":"cafe"`, `"reporting":"USD"`, `"face":"100"`, `"maker":"-0.00005"`, `"fee_in":"base"`, `"config_id":"7"`} {
+	for _, want := range []string{`"mode":"backtest"`, `"config":"cafe"`, `"reporting":"USD"`, `"face":"100"`, `"maker":"-0.00005"`, `"fee_in":"base"`, `"config_id":"0000000000000007"`} {
 		require.Truef(t, strings.Contains(line, want), "missing %s in %s", want, line)
 	}
 }

@@ -87,7 +87,7 @@ func (f *Formatter) Append(dst []byte, r *Record) []byte {
 	switch r.Kind {
 	case Start:
 		l.b = append(append(l.b, ','), f.opening...)
-		l.id(`,"config_id":`, r.Config)
+		l.hex(`,"config_id":`, r.Config)
 	case Decision:
 		f.verdict(r)
 		f.order(r)
@@ -192,7 +192,7 @@ func (f *Formatter) order(r *Record) {
 	l.id(`,"book_seq":`, r.BookSeq)
 	l.instant(`,"not_after":`, r.NotAfter)
 	l.id(`,"operator":`, uint64(r.Operator))
-	l.id(`,"config_id":`, r.Config)
+	l.hex(`,"config_id":`, r.Config)
 	if r.Flags&venue.ReduceOnlyFlag != 0 {
 		l.b = append(l.b, `,"reduce_only":true`...)
 	}

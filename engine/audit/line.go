@@ -38,6 +38,20 @@ func (l *line) id(key string, v uint64) {
 	l.b = append(strconv.AppendUint(l.b, v, 10), '"')
 }
 
+// hex writes a fingerprint in sixteen digits. 0 is left out.
+func (l *line) hex(key string, v uint64) {
+	if v == 0 {
+		return
+	}
+	l.b = append(append(l.b, key...), '"')
+	for shift := 60; shift >= 0; shift -= 4 {
+		l.b = append(l.b, hexDigits[v>>shift&15])
+	}
+	l.b = append(l.b, '"')
+}
+
+const hexDigits = "0123456789abcdef"
+
 // word writes text that needs no escaping.
 func (l *line) word(key, v string) {
 	l.b = append(l.b, key...)
@@ -107,12 +121,11 @@ func (l *line) escaped(key string, v []byte) {
 	if len(v) == 0 {
 		return
 	}
-	const hex = "0123456789abcdef"
 	l.b = append(l.b, key...)
 	l.b = append(l.b, '"')
 	for _, c := range v {
 		if c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
-			l.b = append(l.b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			l.b = append(l.b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 			continue
 		}
 		l.b = append(l.b, c)
