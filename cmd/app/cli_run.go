@@ -56,3 +56,29 @@ The config is a file or the name of an example (` + exampleList() + `).
 	f.IntVar(&seconds, "seconds", 60, "the length of a generated recording")
 	return cmd
 }
+
+func (c *cli) replay() *cobra.Command {
+	var o ReplayOptions
+	cmd := &cobra.Command{
+		Use:   "replay TAPE --audit DIR",
+		Short: "Run a session's tape again and compare every decision with its audit",
+		Long: `replay feeds a tape to a fresh engine, made from the config and the instrument table on the tape, and compares each record
+with the audit, byte for byte.
+
+` + exitHelp,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.Audit == "" {
+				return &UsageError{errors.New("--audit is missing; give the audit folder of the session")}
+			}
+			o.Tape = args[0]
+			r, err := Replay(cmd.Context(), o)
+			if r == nil {
+				return err
+			}
+			return errors.Join(c.print(r, r.Text), err)
+		},
+	}
+	cmd.Flags().StringVar(&o.Audit, "audit", "", "the audit folder of the session")
+	return cmd
+}

@@ -30,11 +30,12 @@ func (e *InputError) Unwrap() error { return e.Err }
 func exitCode(err error) int {
 	var usage *UsageError
 	var faults *ConfigError
+	var bare Faults
 	var input *InputError
 	switch {
 	case err == nil:
 		return ExitOK
-	case errors.As(err, &usage), errors.As(err, &faults):
+	case errors.As(err, &usage), errors.As(err, &faults), errors.As(err, &bare):
 		return ExitUsage
 	case errors.As(err, &input):
 		return ExitInput

@@ -33,8 +33,34 @@ type InspectReport struct {
 }
 
 // Inspect reads recordings, keeps their books, and reports. An InputError comes with the report of what could be read.
+// Where a quick look at the beginning has missed a symbol, or how finely it is printed, everything is read twice more.
 func Inspect(ctx context.Context, o InspectOptions) (*InspectReport, error) {
-	s, err := NewSurvey(o.Paths, o.Venue)
+	r, err := o.inspect(ctx, Quick)
+	if r == nil || !r.missed() {
+		return r, err
+	}
+	return o.inspect(ctx, Whole)
+}
+
+// missed reports whether messages were passed over that a deeper survey might have made readable.
+func (r *InspectReport) missed() bool {
+	for i := range r.Venues {
+		if v := &r.Venues[i]; v.Unknown > 0 || v.RefusedBy[venue.OffScale.String()] > 0 {
+			return true
+		}
+	}
+	for i := range r.Instruments {
+		for _, b := range r.Instruments[i].Broken {
+			if b.Why == venue.OffTick.String() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (o *InspectOptions) inspect(ctx context.Context, depth Depth) (*InspectReport, error) {
+	s, err := NewSurvey(o.Paths, o.Venue, depth)
 	if err != nil {
 		return nil, err
 	}

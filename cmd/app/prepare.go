@@ -12,7 +12,7 @@ type Run struct {
 // Prepare surveys the recordings, reads the config against what they brought, and notes the first price of each of its
 // instruments. forced names the venue of every file, "" to find it.
 func Prepare(config string, paths []string, forced string) (*Run, error) {
-	s, err := NewSurvey(paths, forced)
+	s, err := NewSurvey(paths, forced, Quick)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"oneprice/feeds/wire"
 )
 
-// Survey is what the beginning of each recording says: its venue and its instruments.
+// Survey is what each recording says: its venue and its instruments.
 type Survey struct {
 	Files []SurveyedFile
 }
@@ -22,17 +22,26 @@ type SurveyedFile struct {
 	Listings []wire.Listing
 }
 
-// A survey ends after surveyBytes of text, or earlier when both quietBytes and quietLines have passed without a new
-// symbol: every symbol of a busy socket shows in a fraction of them, and parsing more would cost a good part of the run.
-// A symbol that first shows later is counted as unknown.
+// Depth is how much of each file a survey reads.
+type Depth uint8
+
 const (
-	surveyBytes = 8 << 20
-	quietBytes  = 1 << 20
-	quietLines  = 5000
+	// Quick ends after surveyBytes of text, or earlier when both quietBytes and quietLines have passed without a new
+	// symbol: symbols of a busy socket show soon, and parsing more would cost a good part of the run. One that shows later
+	// is counted as unknown.
+	Quick Depth = iota
+	// Whole reads everything.
+	Whole
 )
 
-// NewSurvey looks at the beginning of each file. forced names the venue where the lines do not tell, "" to find it.
-func NewSurvey(paths []string, forced string) (*Survey, error) {
+const (
+	surveyBytes = 8 << 20
+	quietBytes  = 1 << 18
+	quietLines  = 2000
+)
+
+// NewSurvey looks at each file. forced names the venue where the lines do not tell, "" to find it.
+func NewSurvey(paths []string, forced string, depth Depth) (*Survey, error) {
 	s := &Survey{}
 	var a *wire.Adapter
 	if forced != "" {
@@ -49,7 +58,7 @@ func NewSurvey(paths []string, forced string) (*Survey, error) {
 				return nil, err
 			}
 		}
-		if err := f.discover(); err != nil {
+		if err := f.discover(depth); err != nil {
 			return nil, err
 		}
 		s.Files = append(s.Files, f)
@@ -58,7 +67,7 @@ func NewSurvey(paths []string, forced string) (*Survey, error) {
 }
 
 // discover learns the instruments of a file.
-func (f *SurveyedFile) discover() error {
+func (f *SurveyedFile) discover(depth Depth) error {
 	d := f.Adapter.Discover()
 	var line, offset int64 // of the last new symbol
 	known := 0
@@ -67,8 +76,11 @@ func (f *SurveyedFile) discover() error {
 			return true
 		}
 		d.Line(l.Kind, l.Request, l.Msg)
-		if l.No%500 != 0 {
+		if depth == Whole || l.No%500 != 0 {
 			return true
+		}
+		if l.Offset >= surveyBytes {
+			return false
 		}
 		if n := len(d.Listings()); n != known {
 			known, line, offset = n, l.No, l.Offset
@@ -90,7 +102,7 @@ func detect(path string) (*wire.Adapter, error) {
 		} else {
 			a = feeds.Detect(l.Kind, l.Request, l.Msg)
 		}
-		return a == nil
+		return a == nil && l.Offset < surveyBytes
 	})
 	if err == nil && damaged == lines {
 		return nil, &InputError{fmt.Errorf(`%s: this is no recording: none of its first %d lines has the form {"recv_ns":…,"kind":…,"msg":…}; give a file in that form`, path, lines)}
@@ -110,7 +122,7 @@ func head(path string, do func(*recording.Line) bool) error {
 		return &InputError{err}
 	}
 	var l recording.Line
-	for r.Next(&l) && l.Offset < surveyBytes && do(&l) {
+	for r.Next(&l) && do(&l) {
 	}
 	if err := r.Close(); err != nil {
 		return &InputError{err}

@@ -34,6 +34,8 @@ func (f Fault) String() string {
 // Faults is every fault of a config at once, in the order of its lines.
 type Faults []Fault
 
+func (fs Faults) Error() string { return (&ConfigError{"config", fs}).Error() }
+
 // ConfigError is why a config cannot be used.
 type ConfigError struct {
 	Path   string
