@@ -93,5 +93,6 @@ func (g *Gate) charge(c *candidate, tokens, orders int64) {
 func (c *candidate) note(now venue.Nanos) {
 	s := c.s
 	s.last = (s.last + 1) & (recents - 1)
-	s.recents[s.last] = recent{now, c.in.Price, c.in.Qty, c.in.Target, c.in.Strategy, c.side, c.in.Op}
+	r, in := &s.recents[s.last], c.in
+	r.at, r.price, r.qty, r.target, r.strategy, r.side, r.op = now, in.Price, in.Qty, in.Target, in.Strategy, c.side, in.Op
 }

@@ -108,7 +108,7 @@ func (g *Gate) reference(c *candidate) fixed.Price {
 		}
 		mid := bid.Price + (ask.Price-bid.Price)/2
 		if q := g.slots[i].quote; q != s.quote {
-			if mid = g.cross(mid, q, s.quote, d); mid == 0 {
+			if mid = g.cross(s, mid, q, s.quote, d); mid == 0 {
 				continue
 			}
 		}
@@ -117,13 +117,18 @@ func (g *Gate) reference(c *candidate) fixed.Price {
 	return 0
 }
 
-// cross converts a price between two quote currencies at the middle of their rates; 0 when a rate is missing or old.
-func (g *Gate) cross(p fixed.Price, from, to venue.Ccy, d *desk.Desk) fixed.Price {
+// cross converts a reference price between two quote currencies at the middle of their rates, rounded up; 0 when a rate
+// is missing or old.
+func (g *Gate) cross(s *slot, p fixed.Price, from, to venue.Ccy, d *desk.Desk) fixed.Price {
 	a, b := g.fx(from, d), g.fx(to, d)
 	if a == nil || b == nil || (!a.fixed && d.Now-d.FX[from].At > a.maxAge) || (!b.fixed && d.Now-d.FX[to].At > b.maxAge) {
 		return 0
 	}
-	v, ok := fixed.MulDiv(int64(p), int64(a.bid+a.ask), int64(b.bid+b.ask), fixed.HalfEven)
+	num, den := int64(a.bid+a.ask), int64(b.bid+b.ask)
+	if s.crossing.num != num || s.crossing.den1 != den {
+		s.crossing = newScale(num, den, 1, false)
+	}
+	v, ok := s.crossing.up(p, 1)
 	if !ok {
 		return 0
 	}

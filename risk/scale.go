@@ -7,15 +7,17 @@ import (
 )
 
 // scale turns price × quantity into cash by a multiplication instead of divisions: the factor num ÷ (den1 × den2) is
-// kept as m ÷ 2^shift with 64 significant bits, rounded up. What up answers is the exact value rounded up all the same:
-// where the error of m might have carried it past a whole number, and only there, it multiplies back to see.
+// kept as m ÷ 2^(64 + right − left) with 64 significant bits, rounded up. What up answers is the exact value rounded up
+// all the same: where the error of m might have carried it past a whole number, and only there, it multiplies back.
 type scale struct {
-	m               uint64 // 0: always divide
-	den             uint64 // den1 × den2, where m is not 0
-	shift           uint8
-	exact           bool // m is the factor exactly
-	inverse         bool // the price does not count
-	num, den1, den2 int64
+	m           uint64 // 0: always divide
+	left, right uint8  // one of them is 0
+	exact       bool   // m is the factor exactly
+	inverse     bool   // the price does not count
+	mask        uint64 // the bits that right drops
+	den         uint64 // den1 × den2, where m is not 0
+	num         int64
+	den1, den2  int64
 }
 
 // newScale keeps num ÷ (den1 × den2); all are positive.
@@ -34,14 +36,18 @@ func newScale(num, den1, den2 int64, inverse bool) scale {
 	switch {
 	case whole != 0:
 		n := bits.Len64(whole)
-		s.shift = uint8(64 - n)
-		s.m, rest = whole<<s.shift|f1>>n, f1<<s.shift|f2
+		s.left = uint8(n)
+		s.m, rest = whole<<(64-n)|f1>>n, f1<<(64-n)|f2
 	case f1 != 0:
 		z := bits.LeadingZeros64(f1)
-		s.shift = uint8(64 + z)
+		s.right = uint8(z)
 		s.m, rest = f1<<z|f2>>(64-z), f2<<z
 	default:
 		return s
+	}
+	s.mask = 1<<s.right - 1
+	if s.left == 64 { // a factor beyond any cash
+		s.m = 0
 	}
 	if s.exact = rest|rem == 0; !s.exact {
 		s.m++
@@ -55,20 +61,16 @@ func (s *scale) up(p fixed.Price, q fixed.Qty) (fixed.Cash, bool) {
 		p = 1
 	}
 	over, pq := bits.Mul64(uint64(p), uint64(q))
-	hi, lo := bits.Mul64(pq, s.m)
-	var v, f1, f0 uint64 // whole and fraction
-	if s.shift >= 64 {
-		v, f1, f0 = hi>>(s.shift-64), hi&(1<<(s.shift-64)-1), lo
-	} else {
-		over |= hi >> s.shift
-		v, f0 = hi<<(64-s.shift)|lo>>s.shift, lo&(1<<s.shift-1)
-	}
-	if over != 0 || s.m == 0 {
+	n := pq << (s.left & 63)
+	if over|(n>>(s.left&63)^pq) != 0 || s.m == 0 {
 		return s.divide(p, q)
 	}
-	// m errs by less than 1, so the fraction errs by less than pq: with a smaller one the value is within a hair of the
+	v, frac := bits.Mul64(n, s.m)
+	part := v & s.mask
+	v >>= s.right & 63
+	// m errs by less than 1, so the fraction errs by less than n: with a smaller one the value is within a hair of the
 	// whole number v, on either side of it.
-	if f1|f0 != 0 && (s.exact || f1 != 0 || f0 >= pq || s.above(pq, v)) {
+	if part|frac != 0 && (s.exact || part != 0 || frac >= n || s.above(pq, v)) {
 		v++
 	}
 	return fixed.Cash(v), v <= fixed.Limit

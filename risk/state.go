@@ -79,6 +79,7 @@ type slot struct {
 	// worst fee), value the worth in the reporting currency at the rate valued.
 	cost, bind, value scale
 	valued            fixed.Rate
+	crossing          scale // from the reference's quote currency
 	parts             [2]part
 	gross             fixed.Cash
 	loss              fixed.Cash // unrealised loss, binds margin

@@ -82,7 +82,7 @@ func wide() Config {
 	il := InstrumentLimits{Allowed: true, MaxQty: 500_000, MaxPosition: 1_000_000, MaxNotional: cash(10_000_000), Collar: 500 * fixed.Bps, Guard: 100 * fixed.Bps,
 		Reference: Reference{Smooth: venue.Second, MaxAge: 10 * venue.Second}, MaxAge: 5 * venue.Second, MaxLag: venue.Second, MaxOpen: 20, MayShort: true, Session: AllDay}
 	bin := il
-	bin.Collar = fixed.One
+	bin.Collar, bin.Guard = fixed.One, fixed.One
 	mrg := il
 	mrg.Margin = 1000 * fixed.Bps
 	mrg.Reference = Reference{From: []venue.Inst{spotA}, MaxAge: 10 * venue.Second}
