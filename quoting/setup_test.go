@@ -28,6 +28,8 @@ type rig struct {
 	s    *Strategy
 	seq  uint64
 	free uint32 // next order slot
+	// client is the last client id; none is ever used again.
+	client uint64
 }
 
 // spot is BTC/USDT: tick 0.01, lot 0.00001.
@@ -122,7 +124,8 @@ func (r *rig) obey() {
 
 func (r *rig) open(in *desk.Intent, st desk.OrderState) *desk.Order {
 	o := &r.d.Orders[r.free]
-	*o = desk.Order{State: st, Side: in.Side, Type: in.Type, TIF: in.TIF, Role: in.Role, Inst: in.Inst, Slot: r.free, Client: 1000 + uint64(r.free),
+	r.client++
+	*o = desk.Order{State: st, Side: in.Side, Type: in.Type, TIF: in.TIF, Role: in.Role, Inst: in.Inst, Slot: r.free, Client: r.client,
 		Strategy: me, Price: in.Price, Qty: in.Qty}
 	r.d.Live[in.Inst] = append(r.d.Live[in.Inst], r.free)
 	r.free++
