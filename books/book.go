@@ -67,7 +67,7 @@ type Config struct {
 	Window int
 	// Pending is the number of records that may wait for a snapshot; default 16384. Room is taken as needed.
 	Pending int
-	// Touches is the number of touches that may be ahead of the book, rounded up to a power of two; default 1024 where
+	// Touches is the number of touches that may be ahead of the book, rounded up to a power of two; default 512 where
 	// the instrument's chain gives both ids, else 1.
 	Touches int
 }
@@ -114,7 +114,7 @@ func New(in *venue.Instrument, cfg Config) *Book {
 	if ahead <= 0 {
 		ahead = 1
 		if in.Chain != venue.ChainNone {
-			ahead = 1024
+			ahead = 512
 		}
 	}
 	g := newGrid(in.Tick)

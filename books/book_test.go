@@ -303,3 +303,16 @@ func TestBook_retickKeepsLevelsThatFit(t *testing.T) {
 	require.Equal(t, venue.OffTick, b.Why())
 	require.Zero(t, b.Depth(venue.Buy)+b.Depth(venue.Sell))
 }
+
+func TestBook_waitingDeltaThatARetickMadeBadIsDropped(t *testing.T) {
+	b := bookOf(venue.ChainRange)
+	b.Apply(diff(101, 0, 101, l(7, 1), nil))
+	b.Apply(diff(102, 0, 102, l(10, 1), nil))
+	b.Retick(10)
+	require.Equal(t, Changed|StateChanged|WantSnapshot, b.Apply(snap(100, l(20, 1), nil)))
+	require.Equal(t, venue.OffTick, b.Why())
+	b.Apply(snap(101, l(20, 1), nil))
+	require.Equal(t, Live, b.State())
+	require.EqualValues(t, 102, b.Seq())
+	require.EqualValues(t, 1, b.QtyAt(venue.Buy, 10))
+}

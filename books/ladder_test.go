@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -88,6 +89,50 @@ func TestSide_levelsBeyondTheWindowKeepTheirPlace(t *testing.T) {
 	require.Equal(t, venue.Level{}, s.touch())
 	s.set(7, 0)
 	require.Zero(t, s.n)
+}
+
+// TestSide_staysSoundWhereTheWindowsEdgeMoves sets and clears levels around the edges that re-centring moves.
+func TestSide_staysSoundWhereTheWindowsEdgeMoves(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	s := newSide(256, -1, 1)
+	want := map[int64]int64{}
+	put := func(k, q int64) {
+		if q == 0 {
+			delete(want, k)
+		} else {
+			want[k] = q
+		}
+		s.set(k, q)
+		sound(t, &s)
+		if s.n != len(want) || s.at(k) != q {
+			t.Fatalf("unexpected %d levels and quantity %d of %d", s.n, s.at(k), k)
+		}
+	}
+	top := int64(0) // in words of 64 keys
+	for range 400 {
+		top += rng.Int64N(9) - 4
+		for _, k := range slices.Sorted(maps.Keys(want)) {
+			if k > 64*top {
+				put(k, 0)
+			}
+		}
+		for range 20 {
+			put(64*(top-rng.Int64N(12))+rng.Int64N(3)-2, rng.Int64N(3))
+		}
+	}
+}
+
+func TestBook_takesNoMoreThan160KiB(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	b := New(&venue.Instrument{Tick: 1, Chain: venue.ChainRange}, Config{})
+	runtime.ReadMemStats(&after)
+	require.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, uint64(160<<10))
+	require.Equal(t, 8192, len(b.sides[0].qty))
+	b = New(&venue.Instrument{Tick: 1}, Config{Window: 1000, Touches: 3})
+	require.Equal(t, 1024, len(b.sides[0].qty))
+	require.Equal(t, 4, len(b.ahead.ring))
+	require.Equal(t, 256, len(New(&venue.Instrument{}, Config{Window: 1}).sides[0].qty))
 }
 
 func TestBook_hotPathAllocatesNothing(t *testing.T) {

@@ -77,6 +77,8 @@ func (r *rig) run() {
 		r.steps++
 		r.seen[r.b.State()]++
 		agree(r.t, r.b, r.w)
+		sound(r.t, &r.b.sides[0])
+		sound(r.t, &r.b.sides[1])
 		r.probe()
 	}
 }

@@ -457,6 +457,30 @@ func agree(t *testing.T, b *Book, w *twin) {
 	}
 }
 
+// sound fails the test where a side breaks its own invariants.
+func sound(t *testing.T, s *side) {
+	t.Helper()
+	n, best := s.far.n, int64(-1)
+	for i, q := range s.qty {
+		w := i / 64
+		if is := s.words[w]>>(i%64)&1 == 1; is != (q != 0) {
+			t.Fatalf("unexpected bit %v of offset %d with quantity %d", is, i, q)
+		}
+		if is := s.sum[w/64]>>(w%64)&1 == 1; is != (s.words[w] != 0) {
+			t.Fatalf("unexpected sum bit %v of word %d", is, w)
+		}
+		if q != 0 {
+			n, best = n+1, int64(i)
+		}
+	}
+	if n != s.n || best != s.best || (n == 0) != (s.base == nowhere) || s.words[len(s.words)-1] != 0 {
+		t.Fatalf("unexpected %d levels, best %d, base %d; want %d, %d", s.n, s.best, s.base, n, best)
+	}
+	if s.far.n > 0 && (s.far.top() >= s.base || best < 0) {
+		t.Fatalf("unexpected %d in far; the window begins at %d and its best is %d", s.far.top(), s.base, best)
+	}
+}
+
 // agreeTop compares what is cheap enough to compare after every message of a recording.
 func agreeTop(t *testing.T, b *Book, w *twin) {
 	t.Helper()
