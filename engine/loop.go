@@ -88,6 +88,7 @@ type Loop struct {
 	pending func() bool
 	drain   func()
 	err     error
+	status  board
 }
 
 // NewLoop makes a loop.
@@ -103,6 +104,12 @@ func NewLoop(cfg LoopConfig) *Loop {
 	}
 	return l
 }
+
+// Feed names the feed that snapshots of a venue are asked from, Tap adds a tap, Record replaces the audit. Before the
+// first Turn.
+func (l *Loop) Feed(v venue.ID, f venue.Feed) { l.cfg.Feeds[v] = f }
+func (l *Loop) Tap(t Tap)                     { l.cfg.Taps = append(l.cfg.Taps, t) }
+func (l *Loop) Record(r Recorder)             { l.cfg.Audit = r }
 
 // Err is the first fault of the audit; the loop stops sending on it.
 func (l *Loop) Err() error { return l.err }
@@ -125,7 +132,26 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		if l.cfg.Policy == Park {
 			l.park(ctx)
+			continue
 		}
+		select {
+		case <-l.cfg.Tick:
+			l.step(l.cfg.Clock.Now())
+		default:
+		}
+	}
+}
+
+// Pulse is Offer for the passing of time, under Inline: it steps without records, unless another goroutine holds the
+// token; that one reads the clock anyway.
+func (l *Loop) Pulse() {
+	if !l.token.Try() {
+		return
+	}
+	l.step(l.cfg.Clock.Now())
+	l.token.Release()
+	if l.waiting() {
+		l.Offer()
 	}
 }
 
@@ -237,6 +263,7 @@ func (l *Loop) step(now venue.Nanos) {
 		}
 	}
 	b.Events, b.Reports = b.Events[:0], b.Reports[:0]
+	l.status.offer(l.cfg.Engine)
 }
 
 // record queues the drain's records, behind those that still wait. It reports whether all are queued.

@@ -116,17 +116,7 @@ func (t *Trading) result(m *Market, wall time.Duration) *Result {
 	}
 	w := t.Ledger.Worth()
 	r.PnL, r.Equity, r.Marked = cash(w.PnL), cash(w.Equity), w.OK
-	l := t.Engine.Legs().Stats()
-	r.Playbooks = PlaybookReport{l.Started, l.Even, l.Completed, l.Unwound, l.Held, l.Naked}
-	for _, s := range t.Strategies {
-		if rep, ok := s.(desk.Reporter); ok {
-			x := StrategyReport{Name: s.Name(), Stats: map[string]uint64{}, order: rep.Stats()}
-			for _, st := range x.order {
-				x.Stats[st.Name] = st.Value
-			}
-			r.Strategies = append(r.Strategies, x)
-		}
-	}
+	r.Playbooks, r.Strategies = t.playbooks(), t.strategies()
 	for _, in := range t.Instruments[1:] {
 		ir := m.InstrumentReport(d.Book(in.Inst))
 		r.TouchCompared += ir.TouchCompared
@@ -138,6 +128,29 @@ func (t *Trading) result(m *Market, wall time.Duration) *Result {
 	}
 	r.stages(t.Latency.Snapshot())
 	return r
+}
+
+// playbooks reports the plans.
+func (t *Trading) playbooks() PlaybookReport {
+	l := t.Engine.Legs().Stats()
+	return PlaybookReport{l.Started, l.Even, l.Completed, l.Unwound, l.Held, l.Naked}
+}
+
+// strategies reports what each strategy counted.
+func (t *Trading) strategies() []StrategyReport {
+	var out []StrategyReport
+	for _, s := range t.Strategies {
+		rep, ok := s.(desk.Reporter)
+		if !ok {
+			continue
+		}
+		x := StrategyReport{Name: s.Name(), Stats: map[string]uint64{}, order: rep.Stats()}
+		for _, st := range x.order {
+			x.Stats[st.Name] = st.Value
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 // position adds an instrument that was traded.

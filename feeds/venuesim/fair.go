@@ -14,6 +14,7 @@ package venuesim
 
 import (
 	"math/rand/v2"
+	"sync"
 
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
@@ -22,8 +23,10 @@ import (
 // fine is how many units of a fair value make one unit of price: a walk needs steps smaller than a tick.
 const fine = 1000
 
-// Fair is the value of one product over time: a walk with rare jumps. Venues read it with a lag.
+// Fair is the value of one product over time: a walk with rare jumps. Venues read it with a lag. Safe for concurrent use:
+// the product's venues share it.
 type Fair struct {
+	mu   sync.Mutex
 	rnd  *rand.Rand
 	at   venue.Nanos
 	now  int64 // in units of price / fine
@@ -43,6 +46,8 @@ func NewFair(seed uint64, price fixed.Price, step int64) *Fair {
 
 // Advance moves the value to an instant, millisecond by millisecond. The first call sets the start.
 func (f *Fair) Advance(now venue.Nanos) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.at == 0 {
 		f.at = now
 	}
@@ -61,4 +66,8 @@ func (f *Fair) Advance(now venue.Nanos) {
 }
 
 // Lagged is the value so many milliseconds ago, at most 255, in units of price / 1000.
-func (f *Fair) Lagged(ms int) int64 { return f.past[(f.n-min(ms, f.n)+len(f.past))%len(f.past)] }
+func (f *Fair) Lagged(ms int) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.past[(f.n-min(ms, f.n)+len(f.past))%len(f.past)]
+}

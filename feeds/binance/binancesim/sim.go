@@ -203,3 +203,13 @@ func (s *Sim) tooMany(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusTooManyRequests)
 	fmt.Fprint(w, `{"code":-1003,"msg":"Too many requests; current limit is 6000 request weight per 1 MINUTE."}`)
 }
+
+// Matches holds a client's best levels against the simulator's own book at an id that it has published. known is false
+// when the id is unknown or too old. Sides may be shorter than what the simulator remembers.
+func (s *Sim) Matches(symbol string, id uint64, bids, asks []venue.Level) (same, known bool) {
+	b, a, known := s.Truth(symbol, id)
+	if !known {
+		return false, false
+	}
+	return slices.Equal(bids, b[:min(len(bids), len(b))]) && slices.Equal(asks, a[:min(len(asks), len(a))]), true
+}

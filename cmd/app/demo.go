@@ -1,0 +1,302 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	"oneprice/books"
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+	"oneprice/engine"
+	"oneprice/feeds/binance/binancesim"
+	"oneprice/feeds/coinbase/coinbasesim"
+	"oneprice/feeds/venuesim"
+)
+
+// simulator is a loopback venue.
+type simulator interface {
+	Addr() string
+	Run(context.Context) error
+	// Matches holds best levels against the simulator's own book at the id that a client's book claims.
+	Matches(symbol string, id uint64, bids, asks []venue.Level) (same, known bool)
+}
+
+// simVenue is one simulated venue of the demo, under its name in the config.
+type simVenue struct {
+	name   string
+	sim    simulator
+	faults *venuesim.Faults
+	pairs  []venuesim.PairConfig
+}
+
+// Simulators are the demo's venues on loopback sockets, sharing one market.
+type Simulators struct {
+	Venues []simVenue
+	edges  Edges
+}
+
+// SimOptions shape the simulators.
+type SimOptions struct {
+	Seed uint64
+	// Faults strike at these rates; the zero value never.
+	Faults venuesim.Rates
+	// Address is where they listen: host:port, port 0 for any; each takes its own port.
+	Address string
+}
+
+// NewSimulators makes the demo's three venues on two products.
+func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
+	s := &Simulators{edges: e}
+	btc := venuesim.NewFair(o.Seed*2+1, 6_000_000, 8000)
+	eth := venuesim.NewFair(o.Seed*2+2, 300_000, 400)
+	pair := func(symbol string, f *venuesim.Fair, tick fixed.Price, price, qty uint8, size int64, lag int) venuesim.PairConfig {
+		p := venuesim.PairConfig{Symbol: symbol, Fair: f, FairScale: 2, PriceScale: price, QtyScale: qty, Tick: tick, Lot: 1, HalfSpread: 10, Levels: 40, Size: size,
+			Lag: lag, Dislocation: 4000, Every: 3 * venue.Second, For: 400 * venue.Millisecond}
+		if f == eth {
+			p.Dislocation = 250
+			p.HalfSpread = 4
+		}
+		if price == 1 { // a coarser grid
+			p.HalfSpread, p.Dislocation = 2, p.Dislocation/10
+		}
+		return p
+	}
+	for i, v := range []struct {
+		name  string
+		pairs []venuesim.PairConfig
+		mk    func(*venuesim.Faults, []venuesim.PairConfig) (simulator, error)
+	}{
+		{"binance", []venuesim.PairConfig{pair("BTCUSDT", btc, 1, 2, 5, 2000, 1), pair("ETHUSDT", eth, 1, 2, 4, 5000, 1)},
+			func(f *venuesim.Faults, ps []venuesim.PairConfig) (simulator, error) {
+				return binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: e.Net, Clock: e.Clock, Faults: f, Address: o.Address, Seed: o.Seed + 10, ActsPerMs: simActs,
+					DepthEvery: 20 * venue.Millisecond, Pairs: ps})
+			}},
+		{"coinbase", []venuesim.PairConfig{pair("BTC-USD", btc, 1, 2, 8, 2_000_000, 10), pair("ETH-USD", eth, 1, 2, 8, 50_000_000, 10)},
+			func(f *venuesim.Faults, ps []venuesim.PairConfig) (simulator, error) {
+				return coinbasesim.New(coinbasesim.Config{Net: e.Net, Clock: e.Clock, Faults: f, Address: o.Address, Seed: o.Seed + 20, ActsPerMs: simActs, Pairs: ps})
+			}},
+	} {
+		f := venuesim.NewFaults(o.Seed*10+uint64(i), o.Faults)
+		x, err := v.mk(f, v.pairs)
+		if err != nil {
+			return nil, fmt.Errorf("simulators: %w", err)
+		}
+		s.Venues = append(s.Venues, simVenue{v.name, x, f, v.pairs})
+	}
+	return s, nil
+}
+
+// simActs is how many things the flow of each simulated pair does in a millisecond, in thousandths.
+const simActs = 1000
+
+// Edges are the addresses of the simulators.
+func (s *Simulators) Edges() Edges {
+	e := s.edges
+	e.WS, e.REST = map[string]string{}, map[string]string{}
+	for _, v := range s.Venues {
+		e.WS[v.name], e.REST[v.name] = "ws://"+v.sim.Addr(), "http://"+v.sim.Addr()
+	}
+	return e
+}
+
+// Run serves until ctx ends.
+func (s *Simulators) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	errs := make(chan error, len(s.Venues))
+	for _, v := range s.Venues {
+		wg.Go(func() {
+			err := v.sim.Run(ctx)
+			if err != nil {
+				stop()
+			}
+			errs <- err
+		})
+	}
+	wg.Wait()
+	for range s.Venues {
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DemoReport is what the demo knows beyond the session: the faults that struck, and how the books stood against the
+// simulators' own.
+type DemoReport struct {
+	Seed   uint64            `json:"seed"`
+	Faults map[string]uint64 `json:"faults"`
+	// TruthCompared Live books were held against the simulator's at the id that they claim; TruthWrong differed.
+	TruthCompared uint64 `json:"truth_compared"`
+	TruthWrong    uint64 `json:"truth_wrong"`
+	FirstWrong    string `json:"first_wrong,omitempty"`
+	// LiveAgainMaxMs is the longest that a book took to be Live again.
+	LiveAgainMaxMs int64 `json:"live_again_max_ms"`
+	// NotLiveOrders counts orders that left on a book that was not Live: never more than 0.
+	NotLiveOrders uint64 `json:"orders_on_books_not_live"`
+}
+
+func (r *DemoReport) text(w io.Writer) {
+	if len(r.Faults) > 0 {
+		fmt.Fprint(w, "faults:")
+		for _, name := range slices.Sorted(maps.Keys(r.Faults)) {
+			fmt.Fprintf(w, " %s %d", name, r.Faults[name])
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "books compared with the venues' own: %d, wrong %d; longest time until live again %d ms\n", r.TruthCompared, r.TruthWrong, r.LiveAgainMaxMs)
+}
+
+// DemoOptions are the options of demo.
+type DemoOptions struct {
+	// Config is a file or an example's name; its venues must be the simulators'.
+	Config  string
+	Seed    uint64
+	Out     string
+	Wait    string
+	Metrics string
+	Faults  bool
+	Profile bool
+	Status  func(*Live)
+	Queued  func(uint64)
+	Started func(*Live)
+}
+
+// Demo runs the engine against simulated venues on loopback sockets until ctx ends.
+func Demo(ctx context.Context, o DemoOptions) (*LiveResult, error) {
+	so := SimOptions{Seed: o.Seed, Address: "127.0.0.1:0"}
+	if o.Faults {
+		so.Faults = venuesim.AllFaults
+	}
+	sims, err := NewSimulators(Machine(), so)
+	if err != nil {
+		return nil, err
+	}
+	serving, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- sims.Run(serving) }()
+	var judge *judge
+	r, err := RunLive(ctx, LiveOptions{Edges: sims.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Seed: o.Seed,
+		Status: o.Status, Queued: o.Queued, Started: o.Started,
+		Tap: func(t *Trading) engine.Tap { judge = newJudge(t, sims); return judge }})
+	stop()
+	if serr := <-served; err == nil {
+		err = serr
+	}
+	if r != nil {
+		r.Mode = "demo"
+		r.Demo = &DemoReport{Seed: o.Seed, Faults: sims.struck()}
+		if judge != nil {
+			judge.report(r.Demo)
+		}
+	}
+	return r, err
+}
+
+// struck is how often each fault has happened, over all venues.
+func (s *Simulators) struck() map[string]uint64 {
+	out := map[string]uint64{}
+	for _, v := range s.Venues {
+		for i, n := range v.faults.Counts() {
+			if n > 0 {
+				out[venuesim.FaultNames[i]] += n
+			}
+		}
+	}
+	return out
+}
+
+// judge is a tap that holds the engine's books against the simulators' own. It sees the books as the step before left
+// them and decides nothing.
+type judge struct {
+	t     *Trading
+	sims  []simulator            // by instrument
+	pairs []*venuesim.PairConfig // by instrument
+	down  []venue.Nanos
+	turn  int
+	bids  []venue.Level
+	asks  []venue.Level
+	count DemoReport
+}
+
+func newJudge(t *Trading, s *Simulators) *judge {
+	n := len(t.Instruments)
+	j := &judge{t: t, sims: make([]simulator, n), pairs: make([]*venuesim.PairConfig, n), down: make([]venue.Nanos, n)}
+	for _, in := range t.Instruments[1:] {
+		for _, v := range s.Venues {
+			for i := range v.pairs {
+				if v.name == t.Venues[in.Venue].Name && v.pairs[i].Symbol == in.Symbol {
+					j.sims[in.Inst], j.pairs[in.Inst] = v.sim, &v.pairs[i]
+				}
+			}
+		}
+	}
+	return j
+}
+
+// judgeOneIn is how many batches pass between two comparisons of one book.
+const judgeOneIn = 16
+
+// Frame looks at one book in turn.
+func (j *judge) Frame(b *engine.Batch) {
+	j.turn++
+	for _, in := range j.t.Instruments[1:] {
+		j.liveness(in, b.Now)
+	}
+	if j.turn%judgeOneIn != 0 {
+		return
+	}
+	in := j.t.Instruments[1+(j.turn/judgeOneIn)%(len(j.t.Instruments)-1)]
+	book := j.t.Engine.Desk().Book(in.Inst)
+	sim := j.sims[in.Inst]
+	if book.State() != books.Live || sim == nil {
+		return
+	}
+	j.bids, j.asks = j.top(j.bids[:0], book, in, venue.Buy), j.top(j.asks[:0], book, in, venue.Sell)
+	same, known := sim.Matches(in.Symbol, book.Seq(), j.bids, j.asks)
+	if !known {
+		return
+	}
+	j.count.TruthCompared++
+	if !same {
+		j.count.TruthWrong++
+		if j.count.FirstWrong == "" {
+			j.count.FirstWrong = fmt.Sprintf("%s at %d: bids %v, asks %v", in.Name, book.Seq(), j.bids, j.asks)
+		}
+	}
+}
+
+// liveness measures how long books are not Live, from their first time on.
+func (j *judge) liveness(in *venue.Instrument, now venue.Nanos) {
+	book := j.t.Engine.Desk().Book(in.Inst)
+	switch {
+	case book.State() == books.Live:
+		if d := j.down[in.Inst]; d > 0 {
+			j.count.LiveAgainMaxMs = max(j.count.LiveAgainMaxMs, int64((now-d)/venue.Millisecond))
+		}
+		j.down[in.Inst] = 0
+	case j.down[in.Inst] == 0 && book.Counters().Snapshots > 0:
+		j.down[in.Inst] = now
+	}
+}
+
+// top is the best levels of a side in the simulator's units, which are never finer than the product's.
+func (j *judge) top(dst []venue.Level, b *books.Book, in *venue.Instrument, side venue.Side) []venue.Level {
+	p, q := fixed.Pow10(in.PriceScale-j.pairs[in.Inst].PriceScale), fixed.Pow10(in.QtyScale-j.pairs[in.Inst].QtyScale)
+	for c := b.Rows(side); len(dst) < 10 && c.Next(); {
+		dst = append(dst, venue.Level{Price: c.Price / fixed.Price(p), Qty: c.Qty / fixed.Qty(q)})
+	}
+	return dst
+}
+
+func (j *judge) report(r *DemoReport) {
+	seed, faults := r.Seed, r.Faults
+	*r = j.count
+	r.Seed, r.Faults = seed, faults
+}
