@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"oneprice/books"
+	"oneprice/books/desk"
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+	"oneprice/engine/legs"
+	"oneprice/engine/orders"
+	"oneprice/risk/ledger"
+)
+
+// Status is what the engine tells readers outside of itself: figures of one instant, copied between two Steps.
+type Status struct {
+	Now       venue.Nanos
+	Counters  Counters
+	Orders    orders.Counters
+	Plans     legs.Counters
+	Active    int
+	Worth     ledger.Worth
+	Positions []desk.Position
+	Working   []desk.Working
+	Books     []BookStatus
+}
+
+// BookStatus is the trust in one book.
+type BookStatus struct {
+	State  books.State
+	Why    venue.Reason
+	Silent bool
+	Age    venue.Nanos
+	Lag    venue.Nanos
+	Seq    uint64
+	Gaps   uint64
+	Bid    fixed.Price
+	Ask    fixed.Price
+}
+
+// Who owns the board's copy.
+const (
+	boardIdle   uint32 = iota // a reader; nothing asked for
+	boardWanted               // the engine may fill it
+	boardReady                // a reader may take it
+)
+
+// board hands a Status over on request: the engine copies it after the Step that finds a request, and pays one load
+// otherwise.
+type board struct {
+	state atomic.Uint32
+	s     Status
+	mu    sync.Mutex // readers among themselves
+}
+
+// offer fills the board if a reader asked. The engine goroutine.
+func (b *board) offer(e *Engine) {
+	if b.state.Load() == boardWanted {
+		e.fill(&b.s)
+		b.state.Store(boardReady)
+	}
+}
+
+// fill copies the engine's figures into s, whose slices are reused.
+func (e *Engine) fill(s *Status) {
+	d := e.d
+	s.Now, s.Counters, s.Orders, s.Plans, s.Active, s.Worth = d.Now, e.counts, e.orders.Stats(), e.legs.Stats(), e.legs.Active(), e.ledger.Worth()
+	s.Positions = append(s.Positions[:0], d.Positions...)
+	s.Working = append(s.Working[:0], d.Working...)
+	s.Books = s.Books[:0]
+	for i, b := range d.Books {
+		x := BookStatus{}
+		if b != nil {
+			x = BookStatus{State: b.State(), Why: b.Why(), Silent: e.silent[i], Age: d.Now - b.Recv(), Lag: b.Lag(), Seq: b.Seq(), Gaps: b.Counters().Gaps,
+				Bid: b.Best(venue.Buy).Price, Ask: b.Best(venue.Sell).Price}
+		}
+		s.Books = append(s.Books, x)
+	}
+}
+
+// Status copies the newest figures that the engine handed over into dst and asks for the next ones: they are as old as
+// the previous call. Any goroutine; it never makes the engine wait. False while there are none yet.
+func (l *Loop) Status(dst *Status) bool {
+	b := &l.status
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch b.state.Load() {
+	case boardIdle:
+		b.state.Store(boardWanted)
+		return false
+	case boardWanted:
+		return false
+	}
+	p, w, k := dst.Positions, dst.Working, dst.Books
+	*dst = b.s
+	dst.Positions = append(p[:0], b.s.Positions...)
+	dst.Working = append(w[:0], b.s.Working...)
+	dst.Books = append(k[:0], b.s.Books...)
+	b.state.Store(boardWanted)
+	return true
+}
