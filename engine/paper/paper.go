@@ -219,7 +219,8 @@ func (g *Gateway) Next() (venue.Nanos, bool) {
 	return at, found
 }
 
-// Frame takes the prints of a batch and notes which books it will change. The engine goroutine, before Step.
+// Frame takes the prints of a batch and notes which books it will change. A venue's touch is not noted: a book believes
+// the worse of the two, so it shows nothing that a frame did not bring. The engine goroutine, before Step.
 func (g *Gateway) Frame(b *engine.Batch) {
 	g.advance(b.Now)
 	for i := 0; i < len(b.Events); i++ {
@@ -230,18 +231,13 @@ func (g *Gateway) Frame(b *engine.Batch) {
 		case venue.Head:
 			g.touched(&g.pits[e.Inst], e.At())
 			i += e.Count()
-		case venue.Touch:
-			g.touched(&g.pits[e.Inst], -1)
 		}
 	}
 }
 
-// touched notes that a book with something at stake is about to change. at is the venue's time of a frame, -1 for what
-// leaves displayed quantities as they are.
+// touched notes that a book is about to change, by a frame of the venue's time at, where something is at stake.
 func (g *Gateway) touched(p *pit, at venue.Nanos) {
-	if at >= 0 {
-		p.shown = at
-	}
+	p.shown = at
 	if p.dirty || p.idle() {
 		return
 	}
