@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -40,6 +41,7 @@ func TestChild(t *testing.T) {
 			fill(&out[i], rnd, seq+uint64(i), day+86_390*venue.Second+venue.Nanos(seq)*10*venue.Millisecond) // midnight comes
 		}
 		for !ring.Put(out[:n]) {
+			runtime.Gosched()
 		}
 		if seq += uint64(n); seq%97 < uint64(n) {
 			fmt.Println(seq)
@@ -48,7 +50,7 @@ func TestChild(t *testing.T) {
 }
 
 func TestOpen_killedProcessLosesNothing(t *testing.T) {
-	rounds := 12
+	rounds := 8
 	if testing.Short() {
 		rounds = 4
 	}
@@ -66,7 +68,7 @@ func TestOpen_killedProcessLosesNothing(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, child.Start())
 		lines := bufio.NewReader(out)
-		for range 1 + rnd.IntN(80) {
+		for range 1 + rnd.IntN(40) {
 			_, err := lines.ReadString('\n')
 			require.NoError(t, err)
 		}

@@ -96,7 +96,7 @@ func TestVerify_everyFlippedByteIsNoticed(t *testing.T) {
 		path := filepath.Join(f.dir, name)
 		good, err := os.ReadFile(path)
 		require.NoError(t, err)
-		tries := 400
+		tries := 250
 		if name == headName {
 			tries = len(good)
 		}
