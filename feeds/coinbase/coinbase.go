@@ -34,6 +34,7 @@ var Adapter = wire.Adapter{
 	Discover: func() wire.Discoverer { return newDiscoverer() },
 	Listings: listings(),
 	Decoder:  newDecoder,
+	Feed:     newFeed,
 	BlindSpots: []string{
 		"There is no checksum: a level that was altered in transit is seen only when the text is no longer a valid number on the grid or when the book crosses.",
 		"sequence_num numbers the connection, not the book: a gap makes every book of the connection stale, whichever message was lost.",

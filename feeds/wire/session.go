@@ -32,7 +32,8 @@ type SessionConfig struct {
 	// Ping, where not nil, makes the venue's own heartbeat message, sent every PingEvery.
 	Ping      func() []byte
 	PingEvery venue.Nanos
-	// Silence is how long the connection may be without any message or control frame before it counts as dead.
+	// Silence is how long the connection may be without a control frame or a message that the decoder did not ignore before
+	// it counts as dead.
 	Silence venue.Nanos
 	// Dial bounds an attempt to connect, handshake included; Write bounds one write.
 	Dial, Write venue.Nanos
@@ -206,23 +207,25 @@ func (s *Session) read(conn *websocket.Conn) error {
 		if err != nil {
 			return &Error{c.Name, "read", Transient, err}
 		}
-		msg, err := s.fill(r)
+		msg, err := s.fill(r, alive)
 		if err != nil {
 			return &Error{c.Name, "read", Transient, err}
 		}
 		recv := c.Clock.Now()
-		alive()
 		s.count.Messages.Add(1)
 		s.count.Bytes.Add(uint64(len(msg)))
 		if c.Raw != nil {
 			c.Raw(recv, msg)
 		}
-		s.decode(dec, recv, msg)
+		if s.decode(dec, recv, msg) != venue.Ignored {
+			alive() // an answer to our own request is no proof that the streams live
+		}
 	}
 }
 
-// fill reads one message into the session's buffer, with Slack behind it.
-func (s *Session) fill(r io.Reader) ([]byte, error) {
+// fill reads one message into the session's buffer, with Slack behind it. A large one may take longer than Silence to
+// arrive; its bytes are proof of life.
+func (s *Session) fill(r io.Reader, alive func()) ([]byte, error) {
 	b := s.buf[:0]
 	for {
 		if cap(b)-len(b) < Slack+512 {
@@ -237,11 +240,14 @@ func (s *Session) fill(r io.Reader) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(b) > 64<<10 {
+			alive()
+		}
 	}
 }
 
-// decode turns one message into records and publishes them.
-func (s *Session) decode(dec Decoder, recv venue.Nanos, msg []byte) {
+// decode turns one message into records and publishes them. It returns what the decoder said.
+func (s *Session) decode(dec Decoder, recv venue.Nanos, msg []byte) venue.Reason {
 	ev, why := dec.Decode(recv, msg)
 	switch why {
 	case venue.OK, venue.Ignored, venue.Duplicate:
@@ -250,19 +256,20 @@ func (s *Session) decode(dec Decoder, recv venue.Nanos, msg []byte) {
 	default:
 		s.count.Damaged.Add(1)
 		s.gaps(why, recv) // what it said is lost
-		return
+		return why
 	}
 	if len(ev) == 0 {
-		return
+		return why
 	}
 	if s.drop && !s.gaps(venue.RingFull, recv) {
 		s.count.Dropped.Add(1)
-		return
+		return why
 	}
 	if !Publish(s.cfg.Clock, s.cfg.Sink, ev) {
 		s.drop = true
 		s.count.Dropped.Add(1)
 	}
+	return why
 }
 
 // lost tells every instrument of the connection that messages are missing.
