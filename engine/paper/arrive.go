@@ -145,10 +145,15 @@ func beyond(s venue.Side, a, b fixed.Price) bool {
 // reachable is how much the order could take now.
 func (g *Gateway) reachable(p *pit, o *rest) fixed.Qty {
 	var sum fixed.Qty
+	fresh := 0 // prices that the walk would add to the memory
 	s := p.of(o.side.Other())
 	for l := p.book.Levels(o.side.Other()); sum < o.qty && l.Next() && !beyond(o.side, l.Price, o.price); {
 		if _, _, ok := g.fee(p.in, l.Price, o.qty, 0); ok {
-			sum += min(s.taken.left(l.Level), o.qty-sum)
+			q, known := s.taken.left(l.Level, fresh)
+			if !known {
+				fresh++
+			}
+			sum += min(q, o.qty-sum)
 		}
 	}
 	return sum
@@ -158,8 +163,8 @@ func (g *Gateway) reachable(p *pit, o *rest) fixed.Qty {
 func (g *Gateway) take(p *pit, o *rest, at venue.Nanos) {
 	s := p.of(o.side.Other())
 	for l := p.book.Levels(o.side.Other()); o.cum < o.qty && l.Next() && !beyond(o.side, l.Price, o.price); {
-		q := min(s.taken.left(l.Level), o.qty-o.cum)
-		if q <= 0 {
+		q, _ := s.taken.left(l.Level, 0)
+		if q = min(q, o.qty-o.cum); q <= 0 {
 			continue
 		}
 		if _, _, ok := g.fee(p.in, l.Price, o.qty, 0); !ok {

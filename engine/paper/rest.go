@@ -198,7 +198,7 @@ func (g *Gateway) crossed(p *pit, own venue.Side, at venue.Nanos) {
 	}
 	i := 0
 	for l := p.book.Levels(own.Other()); l.Next(); {
-		left := o.taken.left(l.Level)
+		left, _ := o.taken.left(l.Level, 0)
 		for ; i < len(s.rests) && left > 0; i++ {
 			r := &s.rests[i]
 			if beyond(own, l.Price, r.price) {

@@ -22,11 +22,12 @@ type market struct {
 	shown  [2]map[fixed.Price]fixed.Qty // what the book displays
 	budget [2]map[fixed.Price]fixed.Qty // displayed first plus all growth
 	orders []uint64
+	fok    map[uint64]bool
 	all    []venue.Report
 }
 
 func newMarket(t *testing.T, seed uint64, prints bool, queue Queue) *market {
-	m := &market{rnd: rand.New(rand.NewPCG(seed, 7)), prints: prints, mid: 1000}
+	m := &market{rnd: rand.New(rand.NewPCG(seed, 7)), prints: prints, mid: 1000, fok: map[uint64]bool{}}
 	m.rig = newRig(t, func(c *Config, in *venue.Instrument) {
 		c.Queue, c.Orders, c.Commands, c.Levels = queue, 12, 16, 8
 		in.MinNotional, in.Fees.Maker = 0, -fixed.Bps
@@ -107,6 +108,7 @@ func (m *market) act() {
 	}
 	if m.g.Submit(&c) == venue.Out && c.Op == venue.New {
 		m.orders = append(m.orders, c.Client)
+		m.fok[c.Client] = c.TIF == venue.FOK
 	}
 }
 
@@ -219,6 +221,7 @@ func (m *market) streams() {
 			s.done = true
 		case venue.Cancelled, venue.Expired:
 			require.Equal(m.t, s.cum, r.Cum)
+			require.False(m.t, m.fok[r.Client] && r.Cum > 0, "a FOK filled in part")
 			s.done = true
 		}
 	}

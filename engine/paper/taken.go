@@ -29,16 +29,17 @@ func (t *taken) find(p fixed.Price) (int, bool) {
 	return lo, lo < len(t.l) && t.l[lo].Price == p
 }
 
-// left is what of a displayed level may still be consumed: 0 for a new price when the table is full.
-func (t *taken) left(l venue.Level) fixed.Qty {
-	i, ok := t.find(l.Price)
-	if ok {
-		return max(l.Qty-t.l[i].Qty, 0)
+// left is what of a displayed level may still be consumed: 0 for a new price when the table is full, or would be after
+// the given number of new prices more.
+func (t *taken) left(l venue.Level, more int) (q fixed.Qty, known bool) {
+	i, known := t.find(l.Price)
+	if known {
+		return max(l.Qty-t.l[i].Qty, 0), true
 	}
-	if len(t.l) >= t.room {
-		return 0
+	if len(t.l)+more >= t.room {
+		return 0, false
 	}
-	return l.Qty
+	return l.Qty, false
 }
 
 // add consumes q at a price for which left was not 0.

@@ -168,6 +168,14 @@ func TestTaken_fullTableHidesLevels(t *testing.T) {
 	require.Equal(t, []line{ack, {kind: venue.Expired, why: venue.Unfilled}}, lines(r.quiet()))
 }
 
+func TestFOK_neverFillsInPartWhenTheMemoryRunsOut(t *testing.T) {
+	r := newRig(t, func(c *Config, _ *venue.Instrument) { c.Levels = 1 }).live()
+	r.order(venue.Buy, venue.Limit, venue.FOK, 103, 30)
+	require.Equal(t, []line{ack, {kind: venue.Expired, why: venue.Unfilled}}, lines(r.quiet()))
+	r.order(venue.Buy, venue.Limit, venue.FOK, 103, 10)
+	require.Equal(t, []line{ack, filled(10, 101, 10)}, lines(r.quiet()))
+}
+
 func TestTrust_nothingFillsOnABookThatIsNotLive(t *testing.T) {
 	r := newRig(t, nil)
 	r.order(venue.Buy, venue.Limit, venue.IOC, 101, 10)
