@@ -41,6 +41,14 @@ func (d *Decoder) Rest(recv venue.Nanos, request string, body []byte) ([]venue.E
 	return ev, why
 }
 
+// The first eight bytes of the events that have a scanner, as words.
+const (
+	startDepth  = '{' | '"'<<8 | 'e'<<16 | '"'<<24 | ':'<<32 | '"'<<40 | 'd'<<48 | 'e'<<56
+	startTicker = '{' | '"'<<8 | 'e'<<16 | '"'<<24 | ':'<<32 | '"'<<40 | 'b'<<48 | 'o'<<56
+	startTrade  = '{' | '"'<<8 | 'e'<<16 | '"'<<24 | ':'<<32 | '"'<<40 | 't'<<48 | 'r'<<56
+	startUpdate = '{' | '"'<<8 | 'u'<<16 | '"'<<24 | ':'<<32
+)
+
 // scan finds the scanner for a message by its first bytes, behind the wrapper of a combined stream where it has one.
 func (d *Decoder) scan(recv venue.Nanos, b []byte, n int) ([]venue.Event, venue.Reason) {
 	i, tail, diff := 0, 1, true
@@ -53,14 +61,15 @@ func (d *Decoder) scan(recv venue.Nanos, b []byte, n int) ([]venue.Event, venue.
 			return nil, venue.NotMyShape
 		}
 	}
-	if j := wire.Lit(b, i, `{"e":"depthUpdate"`); j > 0 && diff {
-		return d.depth(recv, b, j, n, tail)
-	}
-	if wire.Lit(b, i, `{"u":`) > 0 || wire.Lit(b, i, `{"e":"bookTicker"`) > 0 {
+	switch w := wire.Load8(b, i); {
+	case w == startDepth && diff:
+		return d.depth(recv, b, wire.Lit(b, i+8, `pthUpdate"`), n, tail)
+	case w == startTicker:
+		return d.ticker(recv, b, wire.Lit(b, i+8, `okTicker",`), n, tail)
+	case w == startTrade:
+		return d.trade(recv, b, wire.Lit(b, i+8, `ade"`), n, tail)
+	case w&(1<<40-1) == startUpdate:
 		return d.ticker(recv, b, i+1, n, tail)
-	}
-	if j := wire.Lit(b, i, `{"e":"trade"`); j > 0 {
-		return d.trade(recv, b, j, n, tail)
 	}
 	return nil, venue.NotMyShape
 }

@@ -18,14 +18,15 @@ const (
 	nextText   = ',' | '"'<<8           // ,"
 )
 
-// depth decodes a depthUpdate, i standing behind `{"e":"depthUpdate"`; tail is the number of closing braces. Fields come
+// depth decodes a depthUpdate, i standing behind `{"e":"depthUpdate"` (negative: not
+// that text); tail is the number of closing braces. Fields come
 // in the order of the recordings and of the 2026 documentation, those of one product optional in their places ("T",
 // "ps", "st", "pu"). Literals between the numbers are compared, numbers read, and any other byte is the fallback's.
 func (d *Decoder) depth(recv venue.Nanos, b []byte, i, n, tail int) ([]venue.Event, venue.Reason) {
 	const other = venue.NotMyShape
 	at, i := when(b, wire.Lit(b, i, `,"E":`), n)
 	if i > 0 && b[i+2] == 'T' {
-		_, i = when(b, wire.Lit(b, i, `,"T":`), n)
+		i = past(b, wire.Lit(b, i, `,"T":`), n)
 	}
 	if i = wire.Lit(b, i, `,"s":"`); i < 0 {
 		return nil, other

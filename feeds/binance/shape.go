@@ -106,9 +106,8 @@ func (s *shape) other(b []byte, i int) (uint64, int) {
 }
 
 // size is the shape of a quantity. Quantities of one instrument differ in length, often from one to the next, so that
-// assuming the integer digits would be wrong too often; only the number of digits behind the point is assumed. One digit
-// before the point is by far the most frequent where there is a point, and a branch foresees it; otherwise the digits
-// are counted.
+// assuming the integer digits would be wrong too often: they are counted, and only the number of digits behind the point
+// is assumed.
 type size struct {
 	scale        uint8
 	fp           uint
@@ -130,36 +129,23 @@ func (s *size) guess(fp int) {
 
 // read reads the quantity at b[i:] and its closing quote.
 func (s *size) read(b []byte, i int) (uint64, int) {
-	var ip uint64
-	j := i
-	if b[i+1] == '.' {
-		ip = uint64(b[i] - '0')
-		if ip > 9 {
-			return s.other(b, i)
-		}
-		j += 2
-	} else {
-		w := wire.Load8(b, i)
-		n := uint(bits.TrailingZeros64(wire.NonDigit(w))) >> 3
-		if n-1 > 6 {
-			return s.other(b, i)
-		}
-		ip = wire.Parse8(w<<((64-8*n)&63) | zeros>>((8*n)&63))
-		j += int(n)
-		if b[j] == '"' && s.scale <= 8 {
-			return ip * s.mul, j + 1
-		}
-		if b[j] != '.' {
-			return s.other(b, i)
-		}
-		j++
-	}
-	f := wire.Load8(b, j)
-	x := f<<s.shF&s.mF | s.fill
-	if wire.NonDigit(x)|(f^zeros)&s.mZ|uint64(b[j+int(s.fp)]^'"') != 0 || s.scale > 8 {
+	a := wire.Load8(b, i)
+	c := uint(bits.TrailingZeros64(wire.NonDigit(a))) >> 3
+	if c-1 > 6 || s.scale > 8 {
 		return s.other(b, i)
 	}
-	return ip*s.mul + wire.Parse8(x), j + int(s.fp) + 1
+	v := wire.Parse8(a<<((64-8*c)&63)|zeros>>((8*c)&63)) * s.mul
+	j := i + int(c)
+	if b[j] == '"' {
+		return v, j + 1
+	}
+	f := wire.Load8(b, j+1)
+	x := f<<(s.shF&63)&s.mF | s.fill
+	k := j + 1 + int(s.fp)
+	if unlike(x)|(f^zeros)&s.mZ|uint64((b[j]^'.')|(b[k]^'"')) != 0 {
+		return s.other(b, i)
+	}
+	return v + wire.Parse8(x), k + 1
 }
 
 // other is read for a quantity with another number of digits behind the point.

@@ -17,7 +17,7 @@ func (d *Decoder) snapshot(recv venue.Nanos, request string, b []byte, n int) ([
 	at := venue.Nanos(0)
 	if i > 0 && b[i+2] == 'E' {
 		at, i = when(b, wire.Lit(b, i, `,"E":`), n)
-		_, i = when(b, wire.Lit(b, i, `,"T":`), n)
+		i = past(b, wire.Lit(b, i, `,"T":`), n)
 	}
 	if i < 0 {
 		return nil, other

@@ -8,24 +8,20 @@ import (
 	"oneprice/feeds/wire"
 )
 
-// ticker decodes a bookTicker, i standing behind the opening brace. Three orders are known: spot (u s b B a A), USD-M
+// ticker decodes a bookTicker, i standing before `"u":`. Three orders are known: spot (u s b B a A), USD-M
 // (e u s b B a A T E) and COIN-M (u e s ps b B a A T E), with "E" and "T" also before "s", and "st" and "ps" before or
 // behind the prices, as the documentation of 2026 has them. One pass reads them all: what may stand in a place is
 // compared there, and each optional comparison goes the same way for every message of a product.
 func (d *Decoder) ticker(recv venue.Nanos, b []byte, i, n, tail int) ([]venue.Event, venue.Reason) {
 	const other = venue.NotMyShape
-	const event = `"e":"bookTicker",`
-	if b[i+1] == 'e' {
-		i = wire.Lit(b, i, event)
-	}
 	seq, i := number(b, wire.Lit(b, i, `"u":`), n)
 	if i > 0 && b[i+2] == 'e' {
-		i = wire.Lit(b, i, `,"e":"bookTicker"`)
+		i = wire.Lit(b, wire.Lit(b, i, `,"e":"bo`), `okTicker"`)
 	}
 	at, early := recv, i > 0 && b[i+2] == 'E'
 	if early {
 		at, i = when(b, wire.Lit(b, i, `,"E":`), n)
-		_, i = when(b, wire.Lit(b, i, `,"T":`), n)
+		i = past(b, wire.Lit(b, i, `,"T":`), n)
 	}
 	if i = wire.Lit(b, i, `,"s":"`); i < 0 {
 		return nil, other
@@ -46,7 +42,7 @@ func (d *Decoder) ticker(recv venue.Nanos, b []byte, i, n, tail int) ([]venue.Ev
 		if early {
 			return nil, other // the time twice
 		}
-		_, i = when(b, wire.Lit(b, i, `,"T":`), n)
+		i = past(b, wire.Lit(b, i, `,"T":`), n)
 		at, i = when(b, wire.Lit(b, i, `,"E":`), n)
 	}
 	if !closed(b, about(b, i, n), n, tail) {
@@ -89,7 +85,7 @@ func (d *Decoder) trade(recv venue.Nanos, b []byte, i, n, tail int) ([]venue.Eve
 	at, i := when(b, wire.Lit(b, i, `,"E":`), n)
 	futures := i > 0 && b[i+2] == 'T'
 	if futures {
-		_, i = when(b, wire.Lit(b, i, `,"T":`), n)
+		i = past(b, wire.Lit(b, i, `,"T":`), n)
 	}
 	if i = wire.Lit(b, i, `,"s":"`); i < 0 {
 		return nil, other
@@ -107,7 +103,7 @@ func (d *Decoder) trade(recv venue.Nanos, b []byte, i, n, tail int) ([]venue.Eve
 	if futures {
 		i = wire.Lit(b, i, `,"X":"MARKET"`)
 	} else {
-		_, i = when(b, wire.Lit(b, i, `,"T":`), n)
+		i = past(b, wire.Lit(b, i, `,"T":`), n)
 	}
 	if i = wire.Lit(b, i, `,"m":`); i < 0 {
 		return nil, other
