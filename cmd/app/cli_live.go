@@ -1,0 +1,185 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"oneprice/feeds/venuesim"
+)
+
+// lasting bounds a command's context by --for, where it is given.
+func lasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, d)
+}
+
+func (c *cli) demo() *cobra.Command {
+	o := DemoOptions{Config: "demo"}
+	var d time.Duration
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch the engine trade against simulated venues on this machine",
+		Long: `demo starts three simulated venues on loopback sockets, follows them as it would follow the real ones, and lets arbitrage and
+quoting trade on two products with paper fills. No network, no keys. It shows its state on a terminal, serves metrics while
+it runs, and prints a summary at the end (after --for, or on interrupt).
+
+` + exitHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := lasting(cmd.Context(), d)
+			defer stop()
+			s := c.screen()
+			o.Status = s.show
+			r, err := Demo(ctx, o)
+			if r == nil {
+				return err
+			}
+			return errors.Join(c.print(r, r.Text), err)
+		},
+	}
+	f := cmd.Flags()
+	f.DurationVar(&d, "for", 0, "how long to run, such as 20s; 0 until interrupted")
+	f.Uint64Var(&o.Seed, "seed", 1, "the seed of the simulated market")
+	f.StringVar(&o.Out, "out", "out/demo", "the folder below which audit and tape are written")
+	f.StringVar(&o.Wait, "wait", "", "how the engine waits, instead of the config's: spin, park or inline")
+	f.StringVar(&o.Metrics, "metrics", "127.0.0.1:9464", "where /metrics, /healthz and /readyz are served; \"\" for nowhere")
+	f.BoolVar(&o.Faults, "faults", false, "let every fault of the menu strike")
+	f.BoolVar(&o.Profile, "pprof", false, "serve pprof beside the metrics")
+	return cmd
+}
+
+func (c *cli) run() *cobra.Command {
+	o := LiveOptions{Edges: Machine(), Mode: "paper", Seed: 1}
+	var d time.Duration
+	cmd := &cobra.Command{
+		Use:   "run --config CONFIG",
+		Short: "Trade on paper against the real venues",
+		Long: `run follows the venues of a config at their public addresses and trades on paper: real books, simulated fills. It serves
+metrics while it runs and prints a summary at the end.
+
+` + exitHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Config == "" {
+				return &UsageError{errors.New("--config is missing; give a config file, or the name of an example (" + exampleList() + ")")}
+			}
+			ctx, stop := lasting(cmd.Context(), d)
+			defer stop()
+			s := c.screen()
+			o.Status = s.show
+			r, err := RunLive(ctx, o)
+			if r == nil {
+				return err
+			}
+			r.Mode = o.Mode
+			return errors.Join(c.print(r, r.Text), err)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Config, "config", "", "a config file, or the name of an example")
+	f.DurationVar(&d, "for", 0, "how long to run, such as 1h; 0 until interrupted")
+	f.StringVar(&o.Out, "out", "out/paper", "the folder below which audit and tape are written")
+	f.StringVar(&o.Wait, "wait", "", "how the engine waits, instead of the config's: spin, park or inline")
+	f.StringVar(&o.Metrics, "metrics", "127.0.0.1:9464", "where /metrics, /healthz and /readyz are served; \"\" for nowhere")
+	f.BoolVar(&o.Profile, "pprof", false, "serve pprof beside the metrics")
+	f.StringToStringVar(&o.WS, "ws", nil, "websocket address of a venue instead of its public one: `NAME=ws://HOST:PORT`")
+	f.StringToStringVar(&o.REST, "rest", nil, "REST address of a venue instead of its public one: `NAME=http://HOST:PORT`")
+	return cmd
+}
+
+func (c *cli) record() *cobra.Command {
+	o := RecordOptions{Edges: Machine()}
+	var d time.Duration
+	cmd := &cobra.Command{
+		Use:   "record --config CONFIG",
+		Short: "Write the raw messages of venues, with receive times",
+		Long: `record follows the instruments of a config and writes every raw message with its receive time, one zstd file per venue and
+UTC day, in the format that inspect and backtest read. Nothing is traded.
+
+` + exitHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Config == "" {
+				return &UsageError{errors.New("--config is missing; give a config file, or the name of an example (" + exampleList() + ")")}
+			}
+			ctx, stop := lasting(cmd.Context(), d)
+			defer stop()
+			if s := c.screen(); s.tty {
+				o.Status = func(n uint64) { fmt.Fprintf(c.err, "\r%d messages", n) }
+				defer fmt.Fprintln(c.err)
+			}
+			r, err := Record(ctx, o)
+			if r == nil {
+				return err
+			}
+			return errors.Join(c.print(r, r.Text), err)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Config, "config", "", "a config file, or the name of an example")
+	f.DurationVar(&d, "for", 0, "how long to record, such as 1h; 0 until interrupted")
+	f.StringVar(&o.Out, "out", "out/recordings", "the folder of the recordings")
+	f.StringToStringVar(&o.WS, "ws", nil, "websocket address of a venue instead of its public one: `NAME=ws://HOST:PORT`")
+	f.StringToStringVar(&o.REST, "rest", nil, "REST address of a venue instead of its public one: `NAME=http://HOST:PORT`")
+	return cmd
+}
+
+// simReport is where the simulators answer.
+type simReport struct {
+	Venues []simAddress `json:"venues"`
+}
+
+type simAddress struct {
+	Venue string `json:"venue"`
+	WS    string `json:"ws"`
+	REST  string `json:"rest"`
+}
+
+func (c *cli) sim() *cobra.Command {
+	o := SimOptions{Address: "127.0.0.1:0"}
+	var d time.Duration
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "sim",
+		Short: "Serve the simulated venues alone",
+		Long: `sim serves the demo's venues on loopback sockets until interrupted, and prints where: point "oneprice run" or "oneprice record"
+at them with --ws and --rest, or any client of those venues.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if all {
+				o.Faults = venuesim.AllFaults
+			}
+			s, err := NewSimulators(Machine(), o)
+			if err != nil {
+				return err
+			}
+			r := simReport{}
+			e := s.Edges()
+			for _, v := range s.Venues {
+				r.Venues = append(r.Venues, simAddress{v.name, e.WS[v.name], e.REST[v.name]})
+			}
+			if err := c.print(r, func(w io.Writer) {
+				for _, v := range r.Venues {
+					fmt.Fprintf(w, "%s: --ws %s=%s --rest %s=%s\n", v.Venue, v.Venue, v.WS, v.Venue, v.REST)
+				}
+			}); err != nil {
+				return err
+			}
+			ctx, stop := lasting(cmd.Context(), d)
+			defer stop()
+			return s.Run(ctx)
+		},
+	}
+	f := cmd.Flags()
+	f.Uint64Var(&o.Seed, "seed", 1, "the seed of the simulated market")
+	f.BoolVar(&all, "faults", false, "let every fault of the menu strike")
+	f.DurationVar(&d, "for", 0, "how long to serve; 0 until interrupted")
+	return cmd
+}
