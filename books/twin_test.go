@@ -25,7 +25,6 @@ type twin struct {
 	seq        uint64
 	applied    bool // since the snapshot
 	lived      bool
-	asked      bool
 	part       uint64
 	taking     uint64
 	pending    [][]venue.Event
