@@ -269,6 +269,36 @@ func TestBalances_boundTheSize(t *testing.T) {
 	require.EqualValues(t, 20, ps[0].Base)
 }
 
+func TestMaxPosition_boundsTheSize(t *testing.T) {
+	r := newRig(t, spot(1), coin(2))
+	l := link(1, 2)
+	l.Basis, l.Par, l.MaxPosition = true, fixed.One, 1000
+	s := r.strategy(l)
+	for _, c := range []struct {
+		spot, contracts, buying fixed.Qty
+		want                    fixed.Qty
+	}{
+		{0, 0, 0, 990},        // six contracts at 60600 are 0.0099, seven more than 0.01
+		{-1000, 0, 0, 990},    // the spot leg may go further, the contracts may not
+		{900, 0, 0, 0},        // less than a contract is left
+		{0, 0, 700, 165},      // 0.007 works already
+		{0, -5e5, 0, 165},     // −5 contracts: one more
+		{-2000, 9e5, 0, 2475}, // both come from the other side: 0.02485 of contracts, fifteen of them
+	} {
+		r.d.Now += second
+		r.d.Positions[1].Qty, r.d.Positions[2].Qty, r.d.Working[1].BuyQty = c.spot, c.contracts, c.buying
+		r.book(1, levels{1000, 1}, levels{6000000, 100_000})
+		r.book(2, levels{6060000, 90e5}, levels{9000000, 1e5})
+		ps := r.decide(s)
+		if c.want == 0 {
+			require.Empty(t, ps)
+			continue
+		}
+		require.Len(t, ps, 1)
+		require.Equal(t, c.want, ps[0].Base, "%+v", c)
+	}
+}
+
 func TestInTurn_laterLegsMayWaitForTheDeadline(t *testing.T) {
 	r := newRig(t, spot(1), spot(2))
 	l := link(1, 2)

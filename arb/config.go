@@ -37,6 +37,10 @@ type Link struct {
 	MinBase, MaxBase fixed.Qty
 	// MaxNotional, in the quote currency of Legs[0], bounds every leg that is quoted in it.
 	MaxNotional fixed.Cash
+	// MaxPosition, in base units, is how far a plan may take the position of a leg to either side, counting what works. 0
+	// says that the gate alone decides; a link that the gate then refuses asks again after every cooldown. Not for a
+	// Triangle.
+	MaxPosition fixed.Qty
 
 	Policy    desk.Policy
 	OnFail    desk.Playbook
@@ -237,6 +241,8 @@ func (l *Link) limits(f *faults) {
 	f.want(l.MaxBase > 0 && l.MaxBase <= fixed.Limit, "max_base: unexpected %d; want more than 0", l.MaxBase)
 	f.want(l.MinBase >= 0 && l.MinBase <= l.MaxBase, "min_base: unexpected %d; want 0 to max_base", l.MinBase)
 	f.want(l.MaxNotional > 0 && l.MaxNotional <= fixed.Limit, "max_notional: unexpected %d; want more than 0", l.MaxNotional)
+	f.want(l.MaxPosition >= 0 && l.MaxPosition <= fixed.Limit, "max_position: unexpected %d; want 0 or more", l.MaxPosition)
+	f.want(l.MaxPosition == 0 || l.Shape != desk.Triangle, "max_position: unexpected for a triangle")
 	f.want(l.MaxLoss > 0 && l.MaxLoss <= fixed.Limit, "max_loss: unexpected %d; want more than 0", l.MaxLoss)
 	f.want(l.Policy <= desk.InTurn, "policy: unexpected %d", l.Policy)
 	f.want(l.OnFail <= desk.Hold, "on_fail: unexpected %d", l.OnFail)

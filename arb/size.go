@@ -85,7 +85,8 @@ func (w *ladder) next(l *leg) bool {
 }
 
 // size is the largest common size, in base units, at which the edge at the levels reached still meets the threshold,
-// within MaxBase, MaxNotional, the venues' largest orders and, where asked for, balances. Not yet rounded to lots.
+// within MaxBase, MaxNotional, MaxPosition, the venues' largest orders and, where asked for, balances. Not yet rounded to
+// lots.
 func (s *Strategy) size(d *desk.Desk, c *cross) fixed.Qty {
 	var w [desk.MaxLegs]ladder
 	var p prices
@@ -124,6 +125,9 @@ func (s *Strategy) cap(d *desk.Desk, c *cross, k uint8, p *prices, first fixed.P
 			v = min(v, b)
 		}
 	}
+	if c.link.MaxPosition > 0 {
+		v = min(v, l.room(d, c.link.MaxPosition, p[k]))
+	}
 	cash := fixed.Cash(fixed.Limit)
 	if l.in.Quote == c.quote {
 		cash = c.link.MaxNotional
@@ -143,6 +147,28 @@ func (s *Strategy) cap(d *desk.Desk, c *cross, k uint8, p *prices, first fixed.P
 		v = min(v, l.buys(at, cash))
 	}
 	return c.common(k, v, p)
+}
+
+// room is what may still be traded on the leg's side until its position, with what works on that side, is at the limit.
+func (l *leg) room(d *desk.Desk, limit fixed.Qty, p fixed.Price) fixed.Qty {
+	w := &d.Working[l.inst]
+	q, working := fixed.Qty(l.side.Sign())*d.Positions[l.inst].Qty, w.BuyQty
+	if l.side == venue.Sell {
+		working = w.SellQty
+	}
+	q += working
+	if q >= 0 {
+		b, ok := l.in.BaseQty(p, q, fixed.Up)
+		if !ok {
+			return 0
+		}
+		return max(limit-b, 0)
+	}
+	b, ok := l.in.BaseQty(p, -q, fixed.Down)
+	if !ok {
+		return 0
+	}
+	return limit + b
 }
 
 // paysInFull reports whether a trade delivers and pays all of its value, so that a balance bounds it.
