@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"oneprice/books/desk"
+	"oneprice/books/fixed"
 	"oneprice/books/venue"
 )
 
@@ -170,4 +171,22 @@ func TestHedge_goesOnWhileQuotesArePulled(t *testing.T) {
 	r2.d.Books[2].Invalidate(venue.SequenceGap)
 	require.Empty(t, r2.plans(), "there is no price to hedge at")
 	require.NotEmpty(t, r2.out.Intents(), "and without a hedge there are no quotes")
+}
+
+func TestHedge_allocatesNothing(t *testing.T) {
+	r := newRig(t, hedged(), spot(1), spot(2))
+	o := r.live(1, venue.Buy)[0]
+	o.Qty = fixed.Limit
+	plans := 0
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		r.d.Now += 2 * second // past the deadline of the plan before
+		r.d.Books[1].Alive(r.d.Now)
+		r.d.Books[2].Alive(r.d.Now)
+		o.Filled += 10
+		r.d.Reports = append(r.d.Reports[:0], venue.Report{Kind: venue.Fill, Inst: 1, Slot: o.Slot, Price: o.Price})
+		r.out.Reset()
+		r.s.Decide(r.d, r.out)
+		plans += len(r.out.Plans())
+	}))
+	require.Greater(t, plans, 100)
 }
