@@ -119,9 +119,7 @@ func (b *Book) Levels(side venue.Side) Cursor {
 		if l.Qty == 0 {
 			return Cursor{}
 		}
-		if k, ok := b.grid.index(l.Price); ok {
-			return s.startAt(k*s.sign, int64(l.Qty))
-		}
+		return s.startAt(b.bound(s, l))
 	}
 	return s.start()
 }

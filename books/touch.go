@@ -1,6 +1,8 @@
 package books
 
 import (
+	"math"
+
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 )
@@ -136,14 +138,27 @@ func (b *Book) believed(side venue.Side) venue.Level {
 	if l.Qty == 0 {
 		return venue.Level{}
 	}
-	k, ok := b.grid.index(l.Price)
-	switch i := k*s.sign - s.base; {
-	case !ok || i > s.best: // between ticks since a Retick; or better than the book, which is not believed
+	k, q := b.bound(s, l)
+	switch i := k - s.base; {
+	case i > s.best: // better than the book, which is not believed
 		return own
 	case i == s.best:
-		return venue.Level{Price: own.Price, Qty: min(own.Qty, l.Qty)}
+		return venue.Level{Price: own.Price, Qty: min(own.Qty, fixed.Qty(q))}
 	}
-	c := s.startAt(k*s.sign, int64(l.Qty))
+	c := s.startAt(k, q)
 	c.Next()
 	return c.Level
+}
+
+// bound is the best key of the side that the touch level l allows, and the most that may rest there. A price that lies
+// between ticks since a Retick allows the next worse tick, of which it says nothing else.
+func (b *Book) bound(s *side, l venue.Level) (k, q int64) {
+	if i, ok := b.grid.index(l.Price); ok {
+		return i * s.sign, int64(l.Qty)
+	}
+	i := int64(l.Price / b.grid.tick)
+	if s.sign < 0 {
+		i = -i - 1
+	}
+	return i, math.MaxInt64
 }

@@ -145,3 +145,14 @@ func TestBook_idsThatBeginAnewForgetOldTouches(t *testing.T) {
 	require.Equal(t, Live, b.State())
 	require.EqualValues(t, 100, b.Best(venue.Buy).Price)
 }
+
+func TestBook_touchBetweenTheTicksOfARetickAllowsTheNextWorse(t *testing.T) {
+	b := live(t, venue.ChainRange)
+	b.Apply(diff(101, 0, 101, l(97, 0, 96, 7), l(103, 0, 105, 0, 104, 6, 106, 7)))
+	b.ApplyTouch(tell(105, 97, 1, 103, 1))
+	b.Retick(2)
+	require.Equal(t, Live, b.State())
+	require.Equal(t, l(96, 7)[0], b.Best(venue.Buy))
+	require.Equal(t, l(104, 6)[0], b.Best(venue.Sell))
+	require.EqualValues(t, 13, b.Take(venue.Buy, 100).Filled)
+}
