@@ -8,7 +8,7 @@ import (
 	"oneprice/books/venue"
 )
 
-// account is the exact state of one instrument. Amounts are wide counts of a raw unit: price × qty for a Linear
+// account is the exact state of one instrument. Amounts are wide counts of a raw unit: price × qty × fine for a Linear
 // instrument, 10^-unit coins for an Inverse one. The average cost of a position is cost ÷ qty, never rounded until shown.
 //
 // For an Inverse contract cost is −n·Face/price, so that the same sums hold for both kinds: a buy adds to cost, a close
@@ -31,12 +31,18 @@ type account struct {
 	active   bool
 }
 
+// fineScale is the least number of decimals of a raw unit: what splitting a cost may round away is then far below the
+// last digit of a Cash.
+const fineScale = 14
+
 // terms are the constants of an instrument that turn raw amounts into Cash.
 type terms struct {
 	inverse bool
 	// mul and div make Cash of raw: raw × mul ÷ (div[0] × div[1]).
 	mul uint64
 	div [2]uint64
+	// fine makes the raw unit of a Linear instrument at most 10^-14.
+	fine uint64
 	// face and k make raw of an Inverse quantity: −n × face × k ÷ price.
 	face int64
 	k    uint64
@@ -49,9 +55,10 @@ type terms struct {
 
 // newTerms derives the constants; an error names an instrument that the ledger cannot keep exactly.
 func newTerms(in *venue.Instrument) (terms, error) {
-	s := int(in.PriceScale) + int(in.QtyScale)
+	scales := int(in.PriceScale) + int(in.QtyScale)
+	s := max(scales, fineScale)
 	if in.Contract == venue.Linear {
-		t := terms{mul: uint64(in.Multiplier), ccy: in.Quote}
+		t := terms{mul: uint64(in.Multiplier), ccy: in.Quote, fine: uint64(fixed.Pow10(uint8(s - scales)))}
 		if in.Kind == venue.Binary && in.PriceScale <= fixed.MaxScale {
 			t.top = fixed.Price(fixed.Pow10(in.PriceScale))
 		}
@@ -93,8 +100,7 @@ func newTerms(in *venue.Instrument) (terms, error) {
 // raw is the value of a signed quantity at a price. Linear is exact; Inverse needs a rounding, Up when it is a cost.
 func (t *terms) raw(q fixed.Qty, p fixed.Price, r fixed.Rounding) (wide, bool) {
 	if !t.inverse {
-		w := product(int64(q), int64(p))
-		return w, w.fits()
+		return product(int64(q), int64(p)).mulDiv(t.fine, 1, 1, fixed.ToZero)
 	}
 	if p <= 0 {
 		return wide{}, false
@@ -176,7 +182,7 @@ func (a *account) avg(t *terms) fixed.Price {
 		c = c.neg()
 	}
 	if !t.inverse {
-		v, ok := c.mulDiv(1, n, 1, r)
+		v, ok := c.mulDiv(1, n, t.fine, r)
 		if p, fits := v.cash(); ok && fits {
 			return fixed.Price(p)
 		}

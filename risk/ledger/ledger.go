@@ -3,7 +3,7 @@
 // Ownership: the engine goroutine owns a Ledger. Fill, Book and Worth allocate nothing.
 //
 // Decisions
-//   - 2026-11-25: average cost, kept as an exact total in 128-bit integers of price × qty (Linear) or 10^-20 coins
+//   - 2026-11-25: average cost, kept as an exact total in 128-bit integers of 10^-14 or finer (Linear) or 10^-20 coins
 //     (Inverse), not as an average price: realised + unrealised = cash flows + value holds to the last unit however a
 //     partial close was split, and what is shown in Cash is rounded from the exact total, so roundings never add up.
 //     Rejected: decimal (allocates), FIFO lots (unbounded, and no venue of ours reports that way).
@@ -282,8 +282,10 @@ func (a *account) settled(in *venue.Instrument, t *terms) (fixed.Cash, bool) {
 	}
 	f := a.flow
 	if in.Complement {
-		one := product(int64(a.bought), int64(t.top))
-		var ok bool
+		one, ok := t.raw(a.bought, t.top, fixed.Down)
+		if !ok {
+			return 0, false
+		}
 		if f, ok = f.add(one); !ok {
 			return 0, false
 		}
