@@ -76,7 +76,7 @@ func Backtest(ctx context.Context, o BacktestOptions) (*Result, error) {
 		return nil, errors.Join(err, t.Close())
 	}
 	defer in.Close()
-	m := NewMarket(t.Table, run.Survey.Venues(t.Table))
+	m := NewMarket(t.Table, run.Survey)
 	start := time.Now()
 	err = t.play(ctx, m, in, policy, o.Progress)
 	wall := time.Since(start)

@@ -18,8 +18,9 @@ type (
 	FeeIn venue.FeeIn
 	// QueueModel is where a resting paper order stands in its level's queue.
 	QueueModel uint8
-	// Shape is the kind of cross, LegPolicy how its legs leave, Playbook what is done when they fill unequally.
-	Shape     desk.Shape
+	// Shape is the kind of cross.
+	Shape desk.Shape
+	// LegPolicy is how its legs leave.
 	LegPolicy desk.Policy
 	// Playbook is what is done when legs fill unequally.
 	Playbook desk.Playbook

@@ -152,7 +152,7 @@ func (s *Survey) FindPrices(t *Table, want []venue.Inst, f *Facts) error {
 			note(b.Instrument().Inst, bid.Price)
 		}
 	})
-	m := NewMarket(t, s.Venues(t))
+	m := NewMarket(t, s)
 	for l := in.Next(); l != nil && left > 0 && l.Offset < surveyBytes; l = in.Next() {
 		ev := m.Decode(l)
 		for i := range ev {

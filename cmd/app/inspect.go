@@ -75,7 +75,7 @@ func (o *InspectOptions) inspect(ctx context.Context, depth Depth) (*InspectRepo
 	}
 	defer in.Close()
 	w := newWatch(t, o.CheckpointEvery)
-	m := NewMarket(t, ids)
+	m := NewMarket(t, s)
 	shelf := NewShelf(t, w.changed)
 	var first, last venue.Nanos
 	n := 0

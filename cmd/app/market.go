@@ -22,6 +22,9 @@ type fileFeed struct {
 	venue venue.ID
 	conns []*conn
 	last  *conn
+	// rest reads the answers to requests. It knows the instruments of this file only, so that a book whose request names
+	// no symbol can be told where the file has one.
+	rest wire.Decoder
 }
 
 // conn is one of the recorder's connections.
@@ -30,7 +33,6 @@ type conn struct {
 	dec  wire.Decoder
 	// carries marks the instruments whose books came over it since it opened.
 	carries []bool
-	used    bool
 }
 
 // VenueTally counts the messages of one venue by what became of them.
@@ -54,11 +56,23 @@ type Tally struct {
 	Offsets Offsets
 }
 
-// NewMarket makes a Market for files whose venues are given in order.
-func NewMarket(t *Table, files []venue.ID) *Market {
-	m := &Market{Table: t, files: make([]fileFeed, len(files)), venues: make([]VenueTally, len(t.Venues)), tally: make([]Tally, len(t.Instruments))}
-	for i, id := range files {
-		m.files[i].venue = id
+// NewMarket makes a Market for the files of a survey, whose instruments are in the table.
+func NewMarket(t *Table, s *Survey) *Market {
+	ids := s.Venues(t)
+	m := &Market{Table: t, files: make([]fileFeed, len(ids)), venues: make([]VenueTally, len(t.Venues)), tally: make([]Tally, len(t.Instruments))}
+	for i, id := range ids {
+		f := &m.files[i]
+		f.venue = id
+		own := t.Of(id)
+		if ls := s.Files[i].Listings; len(ls) > 0 {
+			own = own[:0]
+			for _, l := range ls {
+				if in := t.Find(t.Venues[id].Name + ":" + l.Symbol); in != nil {
+					own = append(own, in)
+				}
+			}
+		}
+		f.rest = t.Venues[id].Adapter.Decoder(id, own)
 	}
 	return m
 }
@@ -67,13 +81,15 @@ func NewMarket(t *Table, files []venue.ID) *Market {
 func (m *Market) Decode(l *recording.Line) []venue.Event {
 	f := &m.files[l.File]
 	v := &m.venues[f.venue]
+	var c *conn
 	var ev []venue.Event
 	var why venue.Reason
 	switch l.Kind {
 	case recording.WS:
-		ev, why = m.conn(f, l.Conn).dec.Decode(l.RecvNs, l.Msg)
+		c = m.conn(f, l.Conn)
+		ev, why = c.dec.Decode(l.RecvNs, l.Msg)
 	case recording.Rest:
-		ev, why = m.conn(f, l.Conn).dec.Rest(l.RecvNs, l.Request, l.Msg)
+		ev, why = f.rest.Rest(l.RecvNs, l.Request, l.Msg)
 	case recording.Open:
 		v.Other++
 		return m.open(f, l)
@@ -92,7 +108,7 @@ func (m *Market) Decode(l *recording.Line) []venue.Event {
 		}
 		return ev
 	}
-	m.note(ev, f.last)
+	m.note(ev, c)
 	return ev
 }
 
@@ -104,16 +120,15 @@ func refused(why venue.Reason) bool {
 // conn finds the connection of that name, making it when it is new, and remembers it as the last one.
 func (m *Market) conn(f *fileFeed, name string) *conn {
 	if f.last != nil && f.last.name == name {
-		f.last.used = true
 		return f.last
 	}
 	for _, c := range f.conns {
 		if c.name == name {
-			f.last, c.used = c, true
+			f.last = c
 			return c
 		}
 	}
-	c := &conn{name: name, dec: m.decoder(f), carries: make([]bool, len(m.Table.Instruments)), used: true}
+	c := &conn{name: name, dec: m.decoder(f), carries: make([]bool, len(m.Table.Instruments))}
 	f.conns = append(f.conns, c)
 	f.last = c
 	return c
@@ -142,14 +157,16 @@ func (m *Market) open(f *fileFeed, l *recording.Line) []venue.Event {
 	return ev
 }
 
-// note tallies decoded events.
+// note tallies decoded events; c is the connection that brought them, nil for an answer to a request.
 func (m *Market) note(ev []venue.Event, c *conn) {
 	for i := 0; i < len(ev); i++ {
 		e := &ev[i]
 		switch e.Kind {
 		case venue.Head:
 			t := &m.tally[e.Inst]
-			c.carries[e.Inst] = true
+			if c != nil {
+				c.carries[e.Inst] = true
+			}
 			if e.Flags&venue.Snapshot == 0 {
 				if e.At() != 0 {
 					t.Offsets.Add(e.Recv() - e.At())

@@ -18,19 +18,25 @@ import (
 // Each type below is one of these; a value of 0 is refused except where the type's name says Zero or Signed.
 
 type (
-	// Text is a name; Flag is true or false; Count a positive integer.
-	Text  string
-	Flag  bool
+	// Text is a name.
+	Text string
+	// Flag is true or false.
+	Flag bool
+	// Count is a positive integer.
 	Count int64
-	// Money is reporting currency at 10^-8, Bps and Factor rates at 10^-8, Span nanoseconds.
-	Money  fixed.Cash
-	Bps    fixed.Rate
-	Factor fixed.Rate
-	Span   venue.Nanos
-	// SignedBps may be zero or negative: a rebate, an edge or a basis.
+	// Money is reporting currency at 10^-8.
+	Money fixed.Cash
+	// Bps is a rate at 10^-8, above zero.
+	Bps fixed.Rate
+	// ZeroBps is a rate that may be zero.
+	ZeroBps fixed.Rate
+	// SignedBps is a rate that may be zero or negative: a rebate, an edge or a basis.
 	SignedBps fixed.Rate
-	// ZeroBps and ZeroSpan may be zero.
-	ZeroBps  fixed.Rate
+	// Factor is a plain number at 10^-8, above zero.
+	Factor fixed.Rate
+	// Span is nanoseconds, above zero.
+	Span venue.Nanos
+	// ZeroSpan is nanoseconds that may be zero.
 	ZeroSpan venue.Nanos
 	// Amount is an exact decimal, above zero.
 	Amount struct{ decimal.Decimal }
