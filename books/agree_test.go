@@ -28,6 +28,7 @@ func TestBook_agreesWithTwinUnderRandomFaults(t *testing.T) {
 	require.NotZero(t, seen[Syncing])
 }
 
+// Run it with -fuzzminimizetime 20x: left to itself the fuzzer spends its time on shortening what it finds.
 func FuzzBook_agreesWithTwin(f *testing.F) {
 	for kind := range byte(8) {
 		steer := make([]byte, 400)
