@@ -37,6 +37,7 @@ var Adapter = wire.Adapter{
 	Discover: func() wire.Discoverer { return newDiscoverer() },
 	Listings: listings(),
 	Decoder:  newDecoder,
+	Feed:     newFeed,
 	BlindSpots: []string{
 		"The checksum covers the best ten levels of each side: a change lost or altered below them is seen only when it rises into them.",
 		"There is no sequence: a lost message is seen at the next one of the same pair, and only if it moved the best ten levels.",

@@ -129,6 +129,10 @@ func (s *Server) CutAll() {
 
 // Conn is the server's end of one websocket.
 type Conn struct {
+	// Delivered, where not nil, sees each message of Send as it leaves: after the faults, in order, under Send's caller. For
+	// venues whose clients count messages. Set it before the first Send.
+	Delivered func(msg []byte)
+
 	s    *Server
 	ws   *websocket.Conn
 	out  chan []byte
@@ -188,14 +192,21 @@ func (c *Conn) Send(msg []byte, corrupt func([]byte) []byte) {
 		c.kept = msg
 		return
 	}
-	c.queue(msg)
+	c.deliver(msg)
 	if c.kept != nil {
-		c.queue(c.kept)
+		c.deliver(c.kept)
 		c.kept = nil
 	}
 	if f.Strikes(Duplicate, now) {
-		c.queue(msg)
+		c.deliver(msg)
 	}
+}
+
+func (c *Conn) deliver(msg []byte) {
+	if c.Delivered != nil {
+		c.Delivered(msg)
+	}
+	c.queue(msg)
 }
 
 // queue hands a message to the writing goroutine; a client that does not read is cut, as venues do.

@@ -1,7 +1,6 @@
 package coinbasesim
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
@@ -189,14 +188,7 @@ func equal(have, want []venue.Level) bool {
 }
 
 // number writes a decimal as the venue does: no trailing zeros, no point without digits behind it.
-func number(m []byte, v int64, scale uint8) []byte {
-	from := len(m)
-	m = fixed.Append(m, v, scale)
-	if bytes.IndexByte(m[from:], '.') < 0 {
-		return m
-	}
-	return bytes.TrimSuffix(bytes.TrimRight(m, "0"), []byte("."))
-}
+func number(m []byte, v int64, scale uint8) []byte { return fixed.AppendTrim(m, v, scale) }
 
 func instant(t venue.Nanos) time.Time { return time.Unix(0, int64(t)).UTC() }
 
