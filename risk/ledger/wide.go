@@ -82,7 +82,7 @@ func div3(n2, n1, n0, d uint64) (q2, q1, q0, rem uint64) {
 
 // cash is a as a Cash; ok is false beyond fixed.Limit.
 func (a wide) cash() (fixed.Cash, bool) {
-	if (a.hi == 0 && a.lo <= fixed.Limit) || (a.hi == -1 && -a.lo <= fixed.Limit) {
+	if (a.hi == 0 && a.lo <= fixed.Limit) || (a.hi == -1 && -a.lo-1 < fixed.Limit) {
 		return fixed.Cash(a.lo), true
 	}
 	return 0, false
