@@ -14,6 +14,7 @@ import (
 	"oneprice/engine"
 	"oneprice/feeds/binance/binancesim"
 	"oneprice/feeds/coinbase/coinbasesim"
+	"oneprice/feeds/kraken/krakensim"
 	"oneprice/feeds/venuesim"
 )
 
@@ -78,6 +79,10 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 		{"coinbase", []venuesim.PairConfig{pair("BTC-USD", btc, 1, 2, 8, 2_000_000, 10), pair("ETH-USD", eth, 1, 2, 8, 50_000_000, 10)},
 			func(f *venuesim.Faults, ps []venuesim.PairConfig) (simulator, error) {
 				return coinbasesim.New(coinbasesim.Config{Net: e.Net, Clock: e.Clock, Faults: f, Address: o.Address, Seed: o.Seed + 20, ActsPerMs: simActs, Pairs: ps})
+			}},
+		{"kraken", []venuesim.PairConfig{pair("BTC/USD", btc, 1, 1, 8, 2_000_000, 30), pair("ETH/USD", eth, 1, 2, 8, 50_000_000, 30)},
+			func(f *venuesim.Faults, ps []venuesim.PairConfig) (simulator, error) {
+				return krakensim.New(krakensim.Config{Net: e.Net, Clock: e.Clock, Faults: f, Address: o.Address, Seed: o.Seed + 30, ActsPerMs: simActs, Pairs: ps})
 			}},
 	} {
 		f := venuesim.NewFaults(o.Seed*10+uint64(i), o.Faults)
