@@ -155,7 +155,7 @@ var (
 	secretName = regexp.MustCompile(`(?i)(secret|api_?key|private|passphrase|password|passwd|token|mnemonic|credential|seed)`)
 	// secretText is what keys look like: a PEM head, or a long run without spaces. plainText is what looks like one and is
 	// none: an instrument's number, an address on a chain, a figure.
-	secretText = regexp.MustCompile(`-----BEGIN|[A-Za-z0-9+/_=]{32,}`)
+	secretText = regexp.MustCompile(`-----BEGIN|[A-Za-z0-9+_=]{32,}`)
 	plainText  = regexp.MustCompile(`^([a-z0-9-]+:)?(0x[0-9a-fA-F]{40}|[0-9.]+|true|false)?$`)
 )
 
@@ -170,11 +170,23 @@ func (w *walker) secrets(n *yaml.Node) {
 			}
 		}
 	}
-	if n.Kind == yaml.ScalarNode && secretText.MatchString(n.Value) && !plainText.MatchString(n.Value) ||
-		secretText.MatchString(n.HeadComment) || secretText.MatchString(n.LineComment) || secretText.MatchString(n.FootComment) {
+	if n.Kind == yaml.ScalarNode && secretLike(n.Value) || secretLike(n.HeadComment) || secretLike(n.LineComment) || secretLike(n.FootComment) {
 		w.fault(n.Line, "", "%s", text)
 	}
 	for _, c := range n.Content {
 		w.secrets(c)
 	}
+}
+
+// secretLike reports whether text holds a run that mixes letters and digits as keys do.
+func secretLike(text string) bool {
+	if plainText.MatchString(text) {
+		return false
+	}
+	for _, run := range secretText.FindAllString(text, -1) {
+		if strings.HasPrefix(run, "-") || strings.ContainsAny(run, "0123456789") && strings.Trim(run, "0123456789") != "" {
+			return true
+		}
+	}
+	return false
 }

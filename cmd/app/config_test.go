@@ -148,6 +148,17 @@ func TestConfig_refusesWhatLooksLikeASecretWithoutPrintingIt(t *testing.T) {
 	}
 }
 
+func TestConfig_takesWhatOnlyLooksLong(t *testing.T) {
+	for _, text := range []string{"# see ../data/binance/recordings/2024/spot_btcusdt_20240808", "# aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		"# 11111111111111111111111111111111111111111111"} {
+		_, err := ParseConfig("x", []byte(text+"\n"+example(t, "backtest")), nil)
+		require.NoError(t, err)
+	}
+	require.False(t, secretLike("polymarket:71321045679252212594626385532706912750332728571942532289631379312455583992563"))
+	require.False(t, secretLike("0x88e6A0c2dDD26FEEb64F039a2c41296FcB3f5640"))
+	require.True(t, secretLike("0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"))
+}
+
 func TestConfig_readsNothingAsNothing(t *testing.T) {
 	for _, text := range []string{"", "# only a comment\n", "- a\n- b\n", "5", "a: b: c", "\tx: 1", "reporting: USDT\n---\nreporting: USD\n", "\x00", strings.Repeat("[", 5000)} {
 		require.NotEmpty(t, faults(t, text), "%.20q", text)

@@ -29,7 +29,9 @@ func Prepare(config string, paths []string, forced string) (*Run, error) {
 	}
 	want := make([]venue.Inst, 0, len(a.Instruments))
 	for _, in := range a.Instruments[1:] {
-		want = append(want, in.Inst)
+		if at := f.of(a.Venues[in.Venue].Adapter.Name); at != nil && at.find(in.Symbol) != nil {
+			want = append(want, in.Inst)
+		}
 	}
 	if err := f.Watch(a.Table); err != nil {
 		return nil, err
