@@ -104,8 +104,9 @@ type Instrument struct {
 	// PriceText and QtyText are the decimals that the venue prints, for checksums over the text.
 	PriceText, QtyText uint8
 
-	Tick           fixed.Price
-	Lot            fixed.Qty
+	Tick fixed.Price
+	Lot  fixed.Qty
+	// MinQty and MaxQty bound one order; a MaxQty of 0 says that the venue states none (Kraken).
 	MinQty, MaxQty fixed.Qty
 	MinNotional    fixed.Cash // in Quote
 	// Multiplier is base units per unit of Qty at 10^-8, for Linear. Face is quote units per contract, for Inverse.

@@ -113,7 +113,7 @@ func (g *Gateway) misfits(p *pit, kind venue.OrderType, s venue.Side, price fixe
 	if qty < in.MinQty {
 		return venue.BelowMinQty
 	}
-	if qty > in.MaxQty {
+	if in.MaxQty > 0 && qty > in.MaxQty {
 		return venue.AboveMaxQty
 	}
 	worth, ok := in.Notional(price, qty, fixed.Down)

@@ -44,7 +44,7 @@ func Stake(bankroll fixed.Cash, fraction, multiplier fixed.Rate, limit fixed.Cas
 }
 
 // Lots returns the largest whole number of lots whose notional at price p does not exceed cash (in Quote), at most
-// MaxQty; 0 when that is below the instrument's minimum quantity or notional, or cash would buy more than fits a Qty.
+// MaxQty where the venue states one; 0 when that is below the instrument's minimum quantity or notional, or cash would buy more than fits a Qty.
 func Lots(in *venue.Instrument, p fixed.Price, cash fixed.Cash) fixed.Qty {
 	if cash <= 0 || p <= 0 {
 		return 0
@@ -94,10 +94,13 @@ func FixedFraction(in *venue.Instrument, equity fixed.Cash, fraction fixed.Rate,
 
 // tradable rounds q down to what the instrument accepts at price p, 0 when that is nothing.
 func tradable(in *venue.Instrument, p fixed.Price, q fixed.Qty) fixed.Qty {
-	if in.Lot <= 0 || in.MaxQty <= 0 {
+	if in.Lot <= 0 {
 		return 0
 	}
-	q = fixed.RoundTo(min(q, in.MaxQty), in.Lot, fixed.Down)
+	if in.MaxQty > 0 {
+		q = min(q, in.MaxQty)
+	}
+	q = fixed.RoundTo(q, in.Lot, fixed.Down)
 	if q <= 0 || q < in.MinQty {
 		return 0
 	}

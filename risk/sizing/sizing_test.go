@@ -98,6 +98,9 @@ func TestLots_knownSizes(t *testing.T) {
 	require.EqualValues(t, 9, Lots(coinm(), 600_000, 999*usd))
 	require.Zero(t, Lots(spot(), 0, usd))
 	require.Zero(t, Lots(spot(), 1, -usd))
+	in := spot()
+	in.MaxQty = 0
+	require.EqualValues(t, 2_00000, Lots(in, 60_000_00, 120_000*usd), "no maximum is stated")
 	require.Zero(t, Lots(&venue.Instrument{}, 1, usd))
 	require.Zero(t, Lots(&venue.Instrument{Contract: venue.Inverse}, 1, usd))
 }
