@@ -5,7 +5,9 @@ import (
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
+	"oneprice/engine/audit"
 	"oneprice/engine/orders"
+	"oneprice/risk"
 )
 
 // events applies whole messages to the books.
@@ -154,6 +156,7 @@ func (e *Engine) time() {
 		return
 	}
 	e.nextLook = now + e.cfg.SweepEvery
+	e.breakers()
 	for _, in := range e.d.Instruments[1:] {
 		e.age(in.Inst, now)
 		for _, s := range e.d.Live[in.Inst] {
@@ -174,6 +177,23 @@ func (e *Engine) overdue(o *desk.Order) {
 	e.gate.OnTimeout(o.Venue, e.d.Now)
 	e.gate.Refresh(o.Inst, e.d)
 	e.touch(o.Inst)
+}
+
+// breakers records every breaker that has changed since the last drain.
+func (e *Engine) breakers() {
+	for v := range e.tripped {
+		b := e.gate.Breaker(venue.ID(v))
+		now := b.State(e.d.Now)
+		if now == e.tripped[v] {
+			continue
+		}
+		e.tripped[v] = now
+		var until venue.Nanos
+		if left := b.Left(e.d.Now); now == risk.Open && left > 0 {
+			until = e.d.Now + left
+		}
+		e.record().SetBreaker(venue.ID(v), audit.BreakerState(now), venue.OK, until)
+	}
 }
 
 // age records when a Live book falls silent and when it speaks again.

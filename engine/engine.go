@@ -69,7 +69,7 @@ type Engine struct {
 
 	changed  []bool // by instrument, within a drain
 	silent   []bool // by instrument: the trust record says too_old
-	rates    []uint8
+	tripped  []risk.BreakerState // by venue, as recorded; 0 is the global one
 	approved [desk.MaxLegs]risk.Approved
 	seq      uint64
 	plans    uint64
@@ -97,7 +97,7 @@ func New(cfg Config) *Engine {
 		orders:  orders.New(cfg.Desk, cfg.Epoch, 1<<40-1),
 		legs:    legs.New(cfg.Plans),
 		said:    desk.NewOut(cfg.Intents, cfg.Plans),
-		changed: make([]bool, n), silent: make([]bool, n),
+		changed: make([]bool, n), silent: make([]bool, n), tripped: make([]risk.BreakerState, len(cfg.Desk.Balances)),
 	}
 }
 
@@ -124,6 +124,9 @@ func (e *Engine) Step(b *Batch, out *Out) {
 	}
 	e.events(b.Events)
 	e.time()
+	if len(b.Reports) > 0 {
+		e.breakers() // otherwise they move by time alone, which the sweep sees
+	}
 	e.cfg.Latency.Mark(stats.Apply)
 	e.said.Reset()
 	e.playbooks()

@@ -262,6 +262,8 @@ func (s *script) show(r *audit.Record) string {
 		return fmt.Sprintf("report %s %s %s now %s filled %d position %d", venue.ReportKind(r.Sub), s.orderName(r.Slot), r.Reason, o.State, o.Filled, s.d.Position(r.Inst).Qty)
 	case audit.Book:
 		return fmt.Sprintf("book %s %s %s seq=%d", name, books.State(r.Sub), r.Reason, r.BookSeq)
+	case audit.Breaker:
+		return fmt.Sprintf("breaker of venue %d %s", r.Venue, audit.BreakerState(r.Sub))
 	case audit.Naked:
 		return fmt.Sprintf("naked plan %d %s %d", r.Plan, name, r.Qty)
 	}

@@ -117,6 +117,8 @@ func (s *script) reportLine(f []string) {
 		case f[i] == "id":
 			i++
 			r.SetRef([]byte(f[i]))
+		case k == venue.RejectedReport && f[i] != "post_only_cross":
+			r.Reason = venue.VenueRejected
 		case f[i] == "post_only_cross":
 			r.Reason = venue.PostOnlyCross
 		default:

@@ -21,7 +21,7 @@ var (
 	policyWords  = words(desk.InTurn, desk.Policy.String)
 	failWords    = words(desk.Hold, desk.Playbook.String)
 	bookWords    = words(books.Stale, books.State.String)
-	breakerWords = words(HalfOpen, BreakerState.String)
+	breakerWords = words(Locked, BreakerState.String)
 
 	finalityWords = []string{"final", "provisional", "reversed"}
 	operatorWords = []string{"none", "kill", "lift", "arm", "disarm", "reduce_only", "breaker_reset"}

@@ -58,9 +58,11 @@ const (
 	Closed BreakerState = iota
 	Opened
 	HalfOpen
+	// Locked: only an operator re-arms it.
+	Locked
 )
 
-func (s BreakerState) String() string { return [...]string{"closed", "open", "half_open"}[s] }
+func (s BreakerState) String() string { return [...]string{"closed", "open", "half_open", "locked"}[s] }
 
 // Record is one audited fact: 256 bytes, no pointers, every field with one meaning; what a kind does not use is zero.
 // Reset it, then fill it with one Set function (a Decision or Planned takes SetVerdict as well).
