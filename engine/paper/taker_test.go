@@ -60,7 +60,7 @@ func TestOrder_gridAndStatus(t *testing.T) {
 	f(func(in *venue.Instrument) { in.Tick = 0 }, 0, venue.Limit, 99, 10, venue.BadTick)
 	f(func(in *venue.Instrument) { in.Lot = 4 }, 0, venue.Limit, 99, 10, venue.BadLot)
 	f(func(in *venue.Instrument) { in.Multiplier = fixed.Limit }, 0, venue.Limit, 99, 10, venue.Overflowed)
-	f(func(in *venue.Instrument) { in.MaxQty = 0 }, 0, venue.Limit, 99, 1_000_001, venue.OK) // none stated
+	f(func(in *venue.Instrument) { in.MaxQty = 0 }, 0, venue.Limit, 99, 10, venue.OK) // none stated
 	f(status(venue.Halted), 0, venue.Limit, 99, 10, venue.InstrumentHalted)
 	f(status(venue.Unlisted), 0, venue.Limit, 99, 10, venue.InstrumentHalted)
 	f(status(venue.CancelOnly), 0, venue.Limit, 99, 10, venue.InstrumentHalted)
