@@ -211,6 +211,19 @@ func TestShape_readsWhatParseReads(t *testing.T) {
 	require.Greater(t, fast, 40_000)
 }
 
+func TestDecode_readsEveryScale(t *testing.T) {
+	for _, p := range []uint8{0, 1, 2, 8, 9, 10} {
+		for _, q := range []uint8{0, 3, 7, 8, 9, 12} {
+			ins := []*venue.Instrument{{Inst: 1, Venue: wiretest.Venue, Symbol: "BTCUSDT", PriceScale: p, QtyScale: q}}
+			for _, level := range []string{`"97000","35"`, `"97000.0","3"`, `"0.00000000","0.00000000"`, `"7.00000000","12.00000000"`, `"97000.1","0.125"`,
+				`"0.00001234","1234567.00"`, `"12.34567891","7.0000001"`} {
+				msg := `{"e":"depthUpdate","E":1700000000123,"s":"BTCUSDT","U":1,"u":2,"b":[[` + level + `],[` + level + `]],"a":[[` + level + `]]}`
+				agree(t, newDecoder(wiretest.Venue, ins, venue.ChainRange), ins, wiretest.Slacked(msg))
+			}
+		}
+	}
+}
+
 func TestDecode_learnsAnInstrumentsShapeAndKeepsTheFastPath(t *testing.T) {
 	d := spotBTC(2, 5)
 	for i, price := range []string{"97000.01000000", "9700.01000000", "101000.50000000", "1.00", "97000.1"} {

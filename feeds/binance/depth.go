@@ -96,7 +96,7 @@ func (d *Decoder) levels(b []byte, i, n, k int, e *listed, side uint8, seq uint6
 				x := f<<(q.shF&63)&q.mF | q.fill
 				j += 2 + q.fp
 				end = w.half(j)
-				odd = unlike(x) | (f^zeros)&q.mZ | (9-ip)>>63 | uint64(end&0xffff^closeLevel)
+				odd = unlike(x) | (f^zeros)&q.mZ | (9-ip)>>63 | q.never | uint64(end&0xffff^closeLevel)
 				qty = ip*q.mul + wire.Parse8(x)
 			} else {
 				qty, j, end, odd = q.long(w, j)
@@ -161,7 +161,7 @@ func setLevels(e *venue.Event, v venue.ID, in venue.Inst, side uint8, n int, seq
 func (s *size) long(w *window, j uint) (qty uint64, next uint, end uint32, odd uint64) {
 	a := w.word(j)
 	c := uint(bits.TrailingZeros64(wire.NonDigit(a))) >> 3
-	if c-1 > 6 || s.scale > 8 {
+	if c-1 > 6 || s.never != 0 {
 		return 0, 0, 0, 1
 	}
 	qty = wire.Parse8(a<<((64-8*c)&63)|zeros>>((8*c)&63)) * s.mul

@@ -85,11 +85,11 @@ func about(b []byte, i, n int) int {
 // text steps over a string without escapes and its closing quote, eight bytes at a time: a byte equal to c makes a zero
 // byte of w^c, and (x - 1) & ^x has the highest bit set at the lowest zero byte of x.
 func text(b []byte, i, n int) int {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
+	const each, high = 0x0101010101010101, 0x8080808080808080
 	for ; i < n; i += 8 {
 		w := wire.Load8(b, i)
-		quote, slash := w^'"'*ones, w^'\\'*ones
-		stop := ((quote-ones)&^quote | (slash-ones)&^slash | (w-' '*ones)&^w) & high
+		quote, slash := w^'"'*each, w^'\\'*each
+		stop := ((quote-each)&^quote | (slash-each)&^slash | (w-' '*each)&^w) & high
 		if stop != 0 {
 			i += bits.TrailingZeros64(stop) >> 3
 			if b[i] != '"' {

@@ -107,13 +107,15 @@ func (s *shape) other(b []byte, i int) (uint64, int) {
 
 // size is the shape of a quantity. Quantities of one instrument differ in length, often from one to the next, so that
 // assuming the integer digits would be wrong too often: they are counted, and only the number of digits behind the point
-// is assumed.
+// is assumed. The loop over levels first tries one digit before the point, which spot has in 99 levels of 100; counting
+// always, which has no branch to mispredict, cost it a quarter (the next level waits for the count).
 type size struct {
 	scale        uint8
 	fp           uint
 	shF          uint
 	mF, fill, mZ uint64
 	mul          uint64
+	never        uint64 // not zero at a scale above 8: every quantity is read by other
 }
 
 // guess assumes fp digits behind the point.
@@ -125,13 +127,14 @@ func (s *size) guess(fp int) {
 	s.mZ = ones(fp) &^ ones(min(sc, fp))
 	s.fill = zeros &^ s.mF
 	s.mul = pow10[min(sc, 8)]
+	s.never = uint64(max(sc-8, 0))
 }
 
 // read reads the quantity at b[i:] and its closing quote.
 func (s *size) read(b []byte, i int) (uint64, int) {
 	a := wire.Load8(b, i)
 	c := uint(bits.TrailingZeros64(wire.NonDigit(a))) >> 3
-	if c-1 > 6 || s.scale > 8 {
+	if c-1 > 6 || s.never != 0 {
 		return s.other(b, i)
 	}
 	v := wire.Parse8(a<<((64-8*c)&63)|zeros>>((8*c)&63)) * s.mul

@@ -8,7 +8,7 @@ import (
 )
 
 // partRecords is the largest number of Levels records in one part of a snapshot.
-const partRecords = 255
+const partRecords = wire.PartRecords - 1
 
 // snapshot decodes the body of GET depth: lastUpdateId, at the futures E, T and (COIN-M) symbol and pair, bids, asks.
 func (d *Decoder) snapshot(recv venue.Nanos, request string, b []byte, n int) ([]venue.Event, venue.Reason) {
