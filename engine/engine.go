@@ -67,8 +67,8 @@ type Engine struct {
 	said   *desk.Out
 	out    *Out
 
-	changed  []bool // by instrument, within a drain
-	silent   []bool // by instrument: the trust record says too_old
+	changed  []bool              // by instrument, within a drain
+	silent   []bool              // by instrument: the trust record says too_old
 	tripped  []risk.BreakerState // by venue, as recorded; 0 is the global one
 	approved [desk.MaxLegs]risk.Approved
 	seq      uint64

@@ -126,16 +126,16 @@ func wideLimits() risk.Config {
 	c.Products[1] = risk.ProductLimits{MaxBase: 1e12}
 	for v := 1; v <= 2; v++ {
 		c.Venues[v] = risk.VenueLimits{Allowed: true, MaxGross: wide, MaxNet: wide, MaxOpen: 8, Orders: rate, Messages: rate, CancelReserve: 10, Soft: rate,
-			OrdersPerDay: 1000, TradesPerDay: 1000, MaxClockOffset: venue.Second, Breaker: risk.DefaultBreaker}
+			OrdersPerDay: 1e6, TradesPerDay: 1e6, MaxClockOffset: venue.Second, Breaker: risk.DefaultBreaker}
 	}
 	for i := 1; i < len(c.Strategies); i++ {
-		c.Strategies[i] = risk.StrategyLimits{Allowed: true, Orders: rate, Messages: rate, OrdersPerDay: 1000, DuplicateWindow: 1, MaxLossStreak: 100,
+		c.Strategies[i] = risk.StrategyLimits{Allowed: true, Orders: rate, Messages: rate, OrdersPerDay: 1e6, DuplicateWindow: 1, MaxLossStreak: 100,
 			MaxRepeats: 100, RepeatWindow: venue.Second}
 	}
 	for i := 1; i <= 2; i++ {
 		c.Currencies[i] = risk.CurrencyLimits{MaxAge: 10 * venue.Second, Haircut: fixed.Bps}
 	}
-	c.Global = risk.GlobalLimits{MaxGross: wide, MaxNet: wide, MaxOpen: 16, OrdersPerDay: 1000, TradesPerDay: 1000, MaxDailyLoss: wide, MaxDrawdown: wide,
+	c.Global = risk.GlobalLimits{MaxGross: wide, MaxNet: wide, MaxOpen: 16, OrdersPerDay: 1e6, TradesPerDay: 1e6, MaxDailyLoss: wide, MaxDrawdown: wide,
 		MaxLeverage: 100 * fixed.One, MaxPlanLoss: wide, MaxMarkAge: 10 * venue.Second, MaxDelay: 10 * venue.Second, Breaker: risk.DefaultBreaker}
 	return c
 }
