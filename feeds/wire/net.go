@@ -1,3 +1,19 @@
+// Package wire is the edge that all venues share: where connections and time come from, websocket sessions that stay alive,
+// books fetched by REST, allowances, and the readers that turn a venue's text into fixed-point records.
+//
+// Ownership: a Session's reading goroutine owns its socket, buffer and decoder; its writing goroutine what is sent. A
+// Decoder, a Doc and Frames belong to one goroutine. Net, Clock and Limiter are safe for concurrent use.
+//
+// Decisions
+//   - 2026-11-25: every connection comes from a Net and every wait from a Clock that the caller passes in, so that a whole
+//     adapter runs inside a testing/synctest bubble over a network that releases one write at a time.
+//   - 2026-11-25: gorilla/websocket with NextReader and one reused buffer: its cost per message is a few tens of
+//     nanoseconds more than a hand-written frame loop, and whether the connection spins or parks matters a hundred times
+//     more. Spinning is therefore a net.Conn beneath gorilla, not another client.
+//   - 2026-11-25: a feed keeps no book state. A lost connection, a damaged message and a full ring become Gap records; the
+//     book decides what they mean and the engine asks for a snapshot.
+//   - 2026-11-25: a snapshot waits for room in the ring, a delta does not: a delta that waited would hold up the socket and
+//     everything behind it.
 package wire
 
 import (

@@ -352,7 +352,7 @@ func Publish(clock *Clock, out venue.Sink, ev []venue.Event) bool {
 			if ev[0].Kind != venue.Head || ev[0].Flags&venue.Snapshot == 0 {
 				return false
 			}
-			time.Sleep(time.Duration(clock.span(20 * venue.Microsecond)))
+			<-clock.Timer(20 * venue.Microsecond).C
 		}
 		ev = ev[n:]
 	}
