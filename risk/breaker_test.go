@@ -212,6 +212,7 @@ func TestWeigh_whatCountsAsFailure(t *testing.T) {
 		{venue.CancelRejected, 0, 0, soft}, {venue.RejectedReport, 0, venue.Late, unsent},
 		{venue.RejectedReport, 0, venue.VenueRejected, failure}, {venue.RejectedReport, 0, venue.InsufficientFunds, failure},
 		{venue.RejectedReport, 0, venue.AuthFailed, failure}, {venue.AmendRejected, 0, venue.BadTick, failure},
+		{venue.AmendRejected, 0, venue.UnknownTarget, soft}, {venue.AmendRejected, 0, venue.BookNotLive, soft}, {venue.RejectedReport, 0, venue.UnknownTarget, failure},
 		{venue.SentReport, uint8(venue.Maybe), 0, failure}, {venue.SentReport, uint8(venue.NotSent), 0, unsent},
 		{venue.SentReport, uint8(venue.Out), 0, nothing}, {venue.Balance, 0, 0, nothing}, {venue.NotFound, 0, 0, nothing},
 	} {

@@ -55,7 +55,7 @@ const (
 )
 
 // weigh judges a report: rejects that say we are wrong, and sends of unknown outcome, are failures; crosses, unfilled
-// orders and late cancels are soft; what a gateway drops before the wire says nothing of the venue.
+// orders, late cancels and late amends are soft; what a gateway drops before the wire says nothing of the venue.
 func weigh(r *venue.Report) weight {
 	switch r.Kind {
 	case venue.SentReport:
@@ -79,6 +79,10 @@ func weigh(r *venue.Report) weight {
 		switch r.Reason {
 		case venue.PostOnlyCross, venue.Unfilled:
 			return soft
+		case venue.UnknownTarget, venue.BookNotLive: // filled on the amend's way, or a paper venue that cannot see its queue
+			if r.Kind == venue.AmendRejected {
+				return soft
+			}
 		case venue.Late, venue.Killed, venue.UserCancel:
 			return unsent
 		}

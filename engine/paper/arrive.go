@@ -213,7 +213,7 @@ func (g *Gateway) amend(p *pit, c *venue.Command, at venue.Nanos) {
 	case c.Qty <= o.cum:
 		why = venue.BadIntent // it has filled more than that
 	case !live && (c.Price != o.price || c.Qty > o.qty):
-		why = venue.VenueBusy // the queue it would join cannot be seen
+		why = venue.BookNotLive // the queue it would join cannot be seen
 	}
 	if why != venue.OK {
 		g.report(p, &o, venue.AmendRejected, at).Reason = why

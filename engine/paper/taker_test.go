@@ -191,7 +191,7 @@ func TestTrust_nothingFillsOnABookThatIsNotLive(t *testing.T) {
 	r.at(r.now+1, gap)
 	require.Empty(t, r.at(r.now+1, trade(venue.Sell, 99, 50, r.now+1)...))
 	r.amend(id, 99, 10)
-	require.Equal(t, []line{{kind: venue.AmendRejected, why: venue.VenueBusy}}, lines(r.quiet()))
+	require.Equal(t, []line{{kind: venue.AmendRejected, why: venue.BookNotLive}}, lines(r.quiet()))
 	r.amend(id, 100, 5)
 	require.Equal(t, []line{{kind: venue.Amended}}, lines(r.quiet()))
 	r.live()
