@@ -95,7 +95,10 @@ func (m *Market) Decode(l *recording.Line) []venue.Event {
 		return m.open(f, l)
 	case recording.Damaged:
 		v.Damaged++
-		return nil
+		for _, c := range f.conns {
+			ev = append(ev, m.lost(f, c, venue.Malformed, l.RecvNs)...)
+		}
+		return ev
 	default:
 		v.Other++
 		return nil
@@ -103,12 +106,32 @@ func (m *Market) Decode(l *recording.Line) []venue.Event {
 	v.Messages++
 	v.Outcome[why]++
 	if why != venue.OK {
-		if v.FirstRefused == 0 && refused(why) {
+		if !refused(why) {
+			return ev
+		}
+		if v.FirstRefused == 0 {
 			v.FirstRefused, v.FirstRefusedFile = l.No, l.File
 		}
-		return ev
+		if c != nil {
+			return m.lost(f, c, why, l.RecvNs)
+		}
+		return nil
 	}
 	m.note(ev, c)
+	return ev
+}
+
+// lost is what a damaged message or a lost connection means: it may have been any book's that the connection carries. A book
+// with a chain of its own shows by its next frame whether a damaged message was one of its; the others are not to be
+// trusted until a snapshot comes.
+func (m *Market) lost(f *fileFeed, c *conn, why venue.Reason, recv venue.Nanos) []venue.Event {
+	var ev []venue.Event
+	for i, carried := range c.carries {
+		if carried && (why == venue.ConnectionLost || m.Table.Instruments[i].Chain == venue.ChainNone) {
+			ev = append(ev, venue.Event{})
+			ev[len(ev)-1].SetGap(f.venue, venue.Inst(i), why, 0, 0, recv)
+		}
+	}
 	return ev
 }
 
@@ -142,15 +165,9 @@ func (m *Market) decoder(f *fileFeed) wire.Decoder {
 // and its message numbers start anew.
 func (m *Market) open(f *fileFeed, l *recording.Line) []venue.Event {
 	c := m.conn(f, l.Conn)
-	var ev []venue.Event
-	for i, carried := range c.carries {
-		if carried {
-			ev = append(ev, venue.Event{})
-			ev[len(ev)-1].SetGap(f.venue, venue.Inst(i), venue.ConnectionLost, 0, 0, l.RecvNs)
-			c.carries[i] = false
-		}
-	}
+	ev := m.lost(f, c, venue.ConnectionLost, l.RecvNs)
 	if len(ev) > 0 {
+		clear(c.carries)
 		m.venues[f.venue].Reopened++
 		c.dec = m.decoder(f)
 	}

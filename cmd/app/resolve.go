@@ -163,6 +163,9 @@ func (a *assembler) link(name string, l *LinkConfig, path string) arb.Link {
 	first := a.Instruments[out.Legs[0]]
 	out.MinBase = a.base(first, l.MinNotional, path+".min_notional")
 	out.MaxBase = a.base(first, l.MaxNotional, path+".max_notional")
+	if l.MaxPosition > 0 {
+		out.MaxPosition = a.base(first, l.MaxPosition, path+".max_position")
+	}
 	if rate := a.rateOf(first); rate > 0 {
 		v, _ := fixed.MulDiv(int64(l.MaxNotional), int64(fixed.One), int64(rate), fixed.Down)
 		out.MaxNotional = fixed.Cash(v) // 0 when it overflows: arb refuses that by name

@@ -17,11 +17,13 @@ type ArbConfig struct {
 
 // LinkConfig is one cross; see arb.Link.
 type LinkConfig struct {
-	Shape       Shape       `yaml:"shape" want:"write two_venue, complement, triangle or outcome_set"`
-	Legs        []Text      `yaml:"legs" want:"list the instruments, less certain one first"`
-	Threshold   SignedBps   `yaml:"threshold" want:"write the net edge that is needed, such as 2bps"`
-	MinNotional Money       `yaml:"min_notional" want:"write the least size worth doing"`
-	MaxNotional Money       `yaml:"max_notional" want:"write the greatest size of one cross"`
+	Shape       Shape     `yaml:"shape" want:"write two_venue, complement, triangle or outcome_set"`
+	Legs        []Text    `yaml:"legs" want:"list the instruments, less certain one first"`
+	Threshold   SignedBps `yaml:"threshold" want:"write the net edge that is needed, such as 2bps"`
+	MinNotional Money     `yaml:"min_notional" want:"write the least size worth doing"`
+	MaxNotional Money     `yaml:"max_notional" want:"write the greatest size of one cross"`
+	// MaxPosition bounds what a plan may make of each leg's position; a triangle has none.
+	MaxPosition Money       `yaml:"max_position,optional"`
 	Policy      LegPolicy   `yaml:"policy" want:"write together or in_turn"`
 	OnFail      Playbook    `yaml:"on_fail" want:"write complete, unwind or hold"`
 	Allowance   ZeroBps     `yaml:"allowance" want:"write how far beyond its limit a leg may be completed or unwound, such as 10bps"`
