@@ -5,19 +5,32 @@ import "oneprice/books/venue"
 // bucket is a token bucket kept as one instant: the time at which it was, or will be, empty. Each token costs step, and
 // no more than burst of them can be saved. Nothing is multiplied by elapsed time, so no silence is long enough to
 // overflow.
-type bucket struct{ empty, step, burst venue.Nanos }
+type bucket struct {
+	empty, step, burst venue.Nanos
+	// one is what a single token costs on top of those that must stay in reserve.
+	one     venue.Nanos
+	reserve int64
+}
 
-func newBucket(r Rate) bucket {
-	if r.N <= 0 || r.Per <= 0 || r.Burst <= 0 {
+func newBucket(r Rate, reserve int64) bucket {
+	if r.N <= 0 || r.Per <= 0 || r.Burst <= reserve {
 		return bucket{}
 	}
 	step := (r.Per + venue.Nanos(r.N) - 1) / venue.Nanos(r.N) // rounded up: slower, never faster
-	return bucket{step: step, burst: step * venue.Nanos(r.Burst)}
+	return bucket{step: step, burst: step * venue.Nanos(r.Burst), one: step * venue.Nanos(1+reserve), reserve: reserve}
 }
 
-// wait is how long until n tokens can be taken and reserve of them are left; not more than 0 is now.
-func (b *bucket) wait(now venue.Nanos, n, reserve int64) venue.Nanos {
-	return max(b.empty, now-b.burst) + venue.Nanos(n+reserve)*b.step - now
+// lacks reports whether n tokens cannot be taken now without touching the reserve.
+func (b *bucket) lacks(now venue.Nanos, n int64) bool {
+	if n == 1 {
+		return b.empty > now-b.one // one is within the burst
+	}
+	return b.wait(now, n+b.reserve) > 0
+}
+
+// wait is how long until n tokens can be taken, reserve or not; not more than 0 is now.
+func (b *bucket) wait(now venue.Nanos, n int64) venue.Nanos {
+	return max(b.empty, now-b.burst) + venue.Nanos(n)*b.step - now
 }
 
 // take uses n tokens, below nothing if need be.

@@ -40,13 +40,17 @@ type candidate struct {
 	verdict Verdict
 }
 
-// refuse keeps a refusal; used is what the limit already holds without the intent.
+// refuse keeps a refusal, out of line to keep the rules short; used is what the limit already holds without the intent.
+//
+//go:noinline
 func (c *candidate) refuse(r Rule, why venue.Reason, value, limit, used int64) bool {
 	c.verdict = Verdict{Reason: why, Rule: r, Value: value, Limit: limit, Headroom: limit - used}
 	return false
 }
 
 // no keeps a refusal that has no figures.
+//
+//go:noinline
 func (c *candidate) no(r Rule, why venue.Reason) bool {
 	c.verdict = Verdict{Reason: why, Rule: r}
 	return false
@@ -159,7 +163,7 @@ func (g *Gate) cancel(in *desk.Intent, d *desk.Desk, out *Approved) Verdict {
 		return Verdict{Reason: venue.BadIntent, Rule: RuleShape}
 	}
 	if b := &g.venues[g.slots[in.Inst].venue].messagesRate; b.step > 0 {
-		if b.wait(d.Now, 1, 0) > 0 {
+		if b.wait(d.Now, 1) > 0 {
 			return Verdict{Reason: venue.MessageRate, Rule: RuleVenueMessages, Value: 1, Limit: int64(b.burst / b.step), Headroom: b.left(d.Now)}
 		}
 		b.take(d.Now, 1)

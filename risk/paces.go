@@ -22,29 +22,26 @@ func (g *Gate) paces(c *candidate) bool {
 	if !c.repetition(now) {
 		return false
 	}
-	if c.v.soft.wait(now, 0, 0) > 0 {
-		return c.refuse(RuleSoft, venue.MessageRate, -c.v.soft.left(now), 0, -c.v.soft.left(now))
-	}
-	if n := c.tokens; c.v.ordersRate.wait(now, n, 0) > 0 {
-		return c.rated(RuleVenueOrders, venue.OrderRate, &c.v.ordersRate, now, n)
-	}
-	if n := c.tokens; c.st.ordersRate.wait(now, n, 0) > 0 {
-		return c.rated(RuleStrategyOrders, venue.OrderRate, &c.st.ordersRate, now, n)
-	}
-	if n := c.tokens; c.v.messagesRate.wait(now, n, c.v.reserve) > 0 {
-		c.rated(RuleVenueMessages, venue.MessageRate, &c.v.messagesRate, now, n)
-		c.verdict.Headroom -= c.v.reserve
-		return false
-	}
-	if n := c.tokens; c.st.messagesRate.wait(now, n, 0) > 0 {
-		return c.rated(RuleStrategyMessages, venue.MessageRate, &c.st.messagesRate, now, n)
+	n := c.tokens
+	switch {
+	case c.v.soft.empty > now:
+		over := -c.v.soft.left(now)
+		return c.refuse(RuleSoft, venue.MessageRate, over, 0, over)
+	case c.v.ordersRate.lacks(now, n):
+		return c.rated(RuleVenueOrders, venue.OrderRate, &c.v.ordersRate)
+	case c.st.ordersRate.lacks(now, n):
+		return c.rated(RuleStrategyOrders, venue.OrderRate, &c.st.ordersRate)
+	case c.v.messagesRate.lacks(now, n):
+		return c.rated(RuleVenueMessages, venue.MessageRate, &c.v.messagesRate)
+	case c.st.messagesRate.lacks(now, n):
+		return c.rated(RuleStrategyMessages, venue.MessageRate, &c.st.messagesRate)
 	}
 	return true
 }
 
-// rated refuses for want of tokens: Value is what was asked, Limit the burst, Headroom what is left.
-func (c *candidate) rated(r Rule, why venue.Reason, b *bucket, now venue.Nanos, n int64) bool {
-	c.verdict = Verdict{Reason: why, Rule: r, Value: n, Limit: int64(b.burst / b.step), Headroom: b.left(now)}
+// rated refuses for want of tokens: Value is what was asked, Limit the burst, Headroom what is left but for a reserve.
+func (c *candidate) rated(r Rule, why venue.Reason, b *bucket) bool {
+	c.verdict = Verdict{Reason: why, Rule: r, Value: c.tokens, Limit: int64(b.burst / b.step), Headroom: b.left(c.d.Now) - b.reserve}
 	return false
 }
 

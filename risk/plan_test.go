@@ -50,6 +50,7 @@ func (w *world) snapshot() any {
 	for i := range s.slots { // what is only computed once is no state
 		c := &s.slots[i]
 		c.tick, c.lot, c.value, c.valued, c.crossing = grid{}, grid{}, scale{}, 0, scale{}
+		c.least, c.most, c.minNotional = 0, 0, 0
 	}
 	for i, b := range []*bucket{&g.venues[1].ordersRate, &g.venues[2].ordersRate, &g.venues[1].messagesRate, &g.strats[0].ordersRate} {
 		s.buckets[i] = max(b.empty, w.d.Now-b.burst)

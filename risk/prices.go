@@ -29,31 +29,41 @@ func (g *Gate) prices(c *candidate) bool {
 			return c.refuse(RuleFX, venue.NoFX, int64(k.ask), int64(k.pegHigh), 0)
 		}
 	}
-	price := c.in.Price
-	if c.s.top > 0 && (c.side == venue.Sell) {
-		price = max(c.s.top-price, 0) // what a sold binary may cost
-	}
-	if least := c.inst.MinNotional; least > 0 {
-		if n, fits := c.s.cost.up(c.in.Price, c.in.Qty); fits && n <= least { // rounded up, it may only just reach it
-			if n, _ = c.inst.Notional(c.in.Price, c.in.Qty, fixed.Down); n < least {
-				return c.refuse(RuleMinNotional, venue.BelowMinNotional, int64(n), int64(least), 0)
-			}
-		}
-	}
-	worth, fits := c.s.worth(c.inst, k).up(price, c.in.Qty)
-	if !fits {
-		return c.no(RuleMaxNotional, venue.Overflowed)
-	}
-	if worth > c.s.maxCash {
-		return c.refuse(RuleMaxNotional, venue.AboveMaxNotional, int64(worth), int64(c.s.maxCash), 0)
+	if !c.sized(k) {
+		return false
 	}
 	if c.leg != nil {
 		return true // within the plan's allowance of a price that passed both
 	}
-	if !g.collar(c) {
-		return false
+	return g.collar(c) && g.slips(c)
+}
+
+// sized bounds the notional of the order. Bounds on price × quantity are kept, so that an order within them needs no
+// valuation.
+func (c *candidate) sized(k *rate) bool {
+	s, p, q := c.s, c.in.Price, c.in.Qty
+	worth := s.worth(c.inst, k)
+	if s.minNotional != c.inst.MinNotional {
+		s.minNotional = c.inst.MinNotional
+		s.least = s.cost.least(max(s.minNotional, 0))
 	}
-	return g.slips(c)
+	if raw, ok := worth.raw(p, q); ok && s.top == 0 && raw >= s.least && raw <= s.most {
+		return true
+	}
+	if n, fits := c.inst.Notional(p, q, fixed.Down); !fits || n < s.minNotional {
+		return c.refuse(RuleMinNotional, venue.BelowMinNotional, int64(n), int64(s.minNotional), 0)
+	}
+	if s.top > 0 && c.side == venue.Sell {
+		p = max(s.top-p, 0) // what a sold binary may cost
+	}
+	n, fits := worth.up(p, q)
+	if !fits {
+		return c.no(RuleMaxNotional, venue.Overflowed)
+	}
+	if n > s.maxCash {
+		return c.refuse(RuleMaxNotional, venue.AboveMaxNotional, int64(n), int64(s.maxCash), 0)
+	}
+	return true
 }
 
 // beyond reports whether |a − b| is more than part of b, exactly.

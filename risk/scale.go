@@ -1,6 +1,7 @@
 package risk
 
 import (
+	"math"
 	"math/bits"
 
 	"oneprice/books/fixed"
@@ -81,6 +82,40 @@ func (s *scale) above(pq, v uint64) bool {
 	h1, l1 := bits.Mul64(pq, uint64(s.num))
 	h2, l2 := bits.Mul64(v, s.den)
 	return h1 > h2 || (h1 == h2 && l1 > l2)
+}
+
+// raw is what up multiplies, price × quantity; ok is false when it does not fit in 64 bits, or up divides.
+func (s *scale) raw(p fixed.Price, q fixed.Qty) (v uint64, ok bool) {
+	if s.inverse {
+		p = 1
+	}
+	over, v := bits.Mul64(uint64(p), uint64(q))
+	return v, over == 0 && s.m != 0
+}
+
+// most is the largest raw whose cash, rounded up, is not more than c; least the smallest whose cash, rounded down, is not
+// less.
+func (s *scale) most(c fixed.Cash) uint64 {
+	v, _ := s.back(c)
+	return v
+}
+
+func (s *scale) least(c fixed.Cash) uint64 {
+	v, rest := s.back(c)
+	if rest && v < math.MaxUint64 {
+		v++
+	}
+	return v
+}
+
+// back is c × den ÷ num rounded down, and whether anything was left; the largest number when it does not fit.
+func (s *scale) back(c fixed.Cash) (v uint64, rest bool) {
+	hi, lo := bits.Mul64(uint64(c), s.den)
+	if s.num <= 0 || hi >= uint64(s.num) {
+		return math.MaxUint64, false
+	}
+	v, rem := bits.Div64(hi, lo, uint64(s.num))
+	return v, rem != 0
 }
 
 // divide is up by exact division.

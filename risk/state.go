@@ -79,15 +79,18 @@ type slot struct {
 	// worst fee), value the worth in the reporting currency at the rate valued.
 	cost, bind, value scale
 	valued            fixed.Rate
-	crossing          scale // from the reference's quote currency
-	parts             [2]part
-	gross             fixed.Cash
-	loss              fixed.Cash // unrealised loss, binds margin
-	locked            fixed.Cash // bound in settle
-	lockBase          fixed.Cash // bound in base
-	holds             [2]hold
-	refs              [maxReferences]venue.Inst
-	twins             [maxTwins]venue.Inst
+	// least and most bound price × quantity of one order: what makes minNotional of quote cash, and maxCash of value.
+	least, most uint64
+	minNotional fixed.Cash
+	crossing    scale // from the reference's quote currency
+	parts       [2]part
+	gross       fixed.Cash
+	loss        fixed.Cash // unrealised loss, binds margin
+	locked      fixed.Cash // bound in settle
+	lockBase    fixed.Cash // bound in base
+	holds       [2]hold
+	refs        [maxReferences]venue.Inst
+	twins       [maxTwins]venue.Inst
 
 	margin              fixed.Rate // initial margin plus the worst fee
 	open, close, expiry venue.Nanos
@@ -126,7 +129,6 @@ type venueState struct {
 	offset, maxOffset        venue.Nanos
 	ordersRate, messagesRate bucket
 	soft                     bucket
-	reserve                  int64
 	breaker                  Breaker
 }
 
@@ -235,6 +237,7 @@ func factor(in *venue.Instrument, r fixed.Rate) scale {
 func (s *slot) worth(in *venue.Instrument, k *rate) *scale {
 	if s.valued != k.high {
 		s.value, s.valued = factor(in, k.high), k.high
+		s.most = s.value.most(s.maxCash)
 	}
 	return &s.value
 }
