@@ -1,0 +1,102 @@
+package wire
+
+import (
+	"crypto/tls"
+
+	"oneprice/books/venue"
+)
+
+// GatewayConfig is what the gateway of any venue is made of. Credentials are the adapter's own, from feeds/sign.
+type GatewayConfig struct {
+	Venue venue.ID
+	// Instruments are what may be traded, each with its Inst set. Currency finds the index of a currency by the venue's
+	// name for it, 0 when the process has none.
+	Instruments []*venue.Instrument
+	Currency    func(name string) venue.Ccy
+	Net         Net
+	Clock       *Clock
+	TLS         *tls.Config
+	// WS and REST are base addresses without a path; "" takes the adapter's public ones.
+	WS, REST string
+	// Kill is looked at by the last instruction before a write.
+	Kill *venue.Kill
+	// Slots is the number of order slots: venue order ids are kept in an array by slot.
+	Slots int
+	// Account names the account in errors and logs, never a key.
+	Account string
+	// Spin makes the order connection busy-poll.
+	Spin bool
+	// Seed sets the jitter of reconnects.
+	Seed uint64
+}
+
+// Client ids on the wire. The engine's id is 64 bits; venues want text, some a UUID. Both forms below carry it whole, so a
+// report is matched by decoding, never by a lookup that a restart would lose, and an order that does not decode is foreign.
+
+// idPrefix marks the plain form as ours.
+const idPrefix = "op1-"
+
+// AppendClientID writes the plain form: "op1-" and 16 hex digits.
+func AppendClientID(dst []byte, id uint64) []byte {
+	dst = append(dst, idPrefix...)
+	return appendHex64(dst, id)
+}
+
+// ParseClientID reads the plain form; false for an id that is not ours.
+func ParseClientID(text []byte) (uint64, bool) {
+	if len(text) != len(idPrefix)+16 || string(text[:len(idPrefix)]) != idPrefix {
+		return 0, false
+	}
+	return hex64(text[len(idPrefix):])
+}
+
+// The UUID form is version 8 (RFC 9562, custom): the id stands in the first eight bytes but for the version's nibble, whose
+// place is taken by moving that nibble to the end; the rest is a fixed mark.
+const uuidMark = "8f70-6e657072"
+
+// AppendClientUUID writes the UUID form: 36 characters.
+func AppendClientUUID(dst []byte, id uint64) []byte {
+	var room [16]byte
+	h := appendHex64(room[:0], id)
+	dst = append(append(dst, h[:8]...), '-')
+	dst = append(append(dst, h[8:12]...), '-', '8')
+	dst = append(append(dst, h[13:16]...), '-')
+	dst = append(dst, uuidMark...)
+	return append(dst, '0', '0', '0', h[12])
+}
+
+// ParseClientUUID reads the UUID form; false for an id that is not ours.
+func ParseClientUUID(text []byte) (uint64, bool) {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[14] != '8' || text[18] != '-' || string(text[19:32]) != uuidMark || string(text[32:35]) != "000" {
+		return 0, false
+	}
+	var h [16]byte
+	copy(h[:], text[:8])
+	copy(h[8:], text[9:13])
+	h[12] = text[35]
+	copy(h[13:], text[15:18])
+	return hex64(h[:])
+}
+
+func appendHex64(dst []byte, v uint64) []byte {
+	const digits = "0123456789abcdef"
+	for s := 60; s >= 0; s -= 4 {
+		dst = append(dst, digits[v>>s&15])
+	}
+	return dst
+}
+
+func hex64(text []byte) (uint64, bool) {
+	var v uint64
+	for _, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			v = v<<4 | uint64(c-'0')
+		case c >= 'a' && c <= 'f':
+			v = v<<4 | uint64(c-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return v, true
+}
