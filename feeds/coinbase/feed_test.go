@@ -209,6 +209,25 @@ func TestFeed_isNeverLiveWhileWrongUnderFaults(t *testing.T) {
 	require.Zero(t, c.Connections.Load()+c.Messages.Load()+c.Late.Load(), "the venue's limits were kept")
 }
 
+func TestFeed_aFrozenBookHoldsUpNothingElse(t *testing.T) {
+	r := follow(t, venuesim.NewFaults(1, venuesim.Rates{}))
+	r.until(20*time.Second, r.live)
+	frozen, other := r.books[0], r.books[1]
+	more := func(b *books.Book, n uint64) {
+		from := b.Counters().Applied
+		r.until(20*time.Second, func() bool { return b.Counters().Applied >= from+n })
+	}
+	require.True(t, r.sim.Freeze(frozen.Instrument().Symbol, true))
+	more(other, 20) // what was on its way has come
+	from := frozen.Counters().Applied
+	more(other, 200)
+	require.Equal(t, from, frozen.Counters().Applied)
+	require.True(t, r.sim.Freeze(frozen.Instrument().Symbol, false))
+	more(frozen, 20)
+	require.Zero(t, r.feed.Sessions()[0].Counters().Losses.Load())
+	require.Zero(t, frozen.Counters().Gaps+frozen.Counters().ChecksumsFailed)
+}
+
 func TestFeed_asksAgainWhenNoBookComes(t *testing.T) {
 	r := follow(t, venuesim.NewFaults(1, venuesim.Rates{venuesim.Silence: 1_000_000})) // every message starts a silence, most are lost
 	r.until(20*time.Second, func() bool { return r.faults.Counts()[venuesim.Silence] > 0 })

@@ -25,6 +25,7 @@ type product struct {
 	history [][]byte       // the last historyTrades, oldest first
 	last    fixed.Price    // of the last trade
 	volume  fixed.Qty
+	frozen  bool
 	past    [4096]published
 	n       int
 }
@@ -74,11 +75,8 @@ func (p *product) change(c match.Change) {
 	p.changes = append(p.changes, c)
 }
 
-// update is the l2_data event of everything since the last one, nil when nothing happened.
+// update is the l2_data event of everything since the last one.
 func (p *product) update(now venue.Nanos) []byte {
-	if len(p.changes) == 0 {
-		return nil
-	}
 	m := fmt.Appendf(nil, `{"type":"update","product_id":%q,"updates":[`, p.Symbol)
 	for i, c := range p.changes {
 		if i > 0 {

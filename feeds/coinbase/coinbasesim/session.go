@@ -149,8 +149,10 @@ func (s *Sim) first(x *subscriber, channel string, i int, now venue.Nanos) {
 	p := s.products[i]
 	switch channel {
 	case "level2":
-		p.remember(x.serial, x.next)
-		x.send("l2_data", now, p.snapshot())
+		if !p.frozen {
+			p.remember(x.serial, x.next)
+			x.send("l2_data", now, p.snapshot())
+		}
 	case "market_trades":
 		x.send(channel, now, tradeEvent("snapshot", p.history))
 	case "ticker":

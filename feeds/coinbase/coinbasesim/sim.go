@@ -187,10 +187,10 @@ func (s *Sim) happened(i int, r *match.Result, now venue.Nanos) {
 
 func (s *Sim) sendBooks(now venue.Nanos) {
 	for i, p := range s.products {
-		text := p.update(now)
-		if text == nil {
+		if p.frozen || len(p.changes) == 0 {
 			continue
 		}
+		text := p.update(now)
 		for _, x := range s.subs {
 			if x.books[i] {
 				p.remember(x.serial, x.next)
@@ -223,6 +223,18 @@ func (s *Sim) sendBeats(now venue.Nanos) {
 			x.send("heartbeats", now, text)
 		}
 	}
+}
+
+// Freeze stops the book messages of a symbol, or lets them go on; everything else of the connection continues. It reports
+// whether the symbol is known.
+func (s *Sim) Freeze(symbol string, on bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.find(symbol)
+	if p != nil {
+		p.frozen = on
+	}
+	return p != nil
 }
 
 // Truth is the simulator's own book as the newest connection was told it under a sequence_num: the best ten levels of both

@@ -29,6 +29,7 @@ type pair struct {
 	history [][]byte // the last historyTrades, oldest first
 	last    fixed.Price
 	volume  fixed.Qty
+	frozen  bool
 
 	said  [4096]state // states published, by checksum
 	nSaid int

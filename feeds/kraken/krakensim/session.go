@@ -227,7 +227,12 @@ func (s *Sim) first(x *subscriber, q *request, i int, now venue.Nanos) {
 	p := s.pairs[i]
 	switch q.Params.Channel {
 	case "book":
-		p.refresh(q.depth()) // nothing has happened since the last step: others of this depth miss nothing
+		if p.frozen {
+			return
+		}
+		if !slices.ContainsFunc(s.subs, func(y *subscriber) bool { return y != x && y.books[i] == q.depth() }) {
+			p.refresh(q.depth()) // others of this depth would miss what is not yet told
+		}
 		x.send(p.snapshot(q.depth(), now), now, corrupt)
 	case "trade":
 		x.send(p.tradeMessage("snapshot", p.history), now, nil)

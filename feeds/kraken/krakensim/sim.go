@@ -168,6 +168,9 @@ func (s *Sim) happened(i int, r *match.Result, now venue.Nanos) {
 // sendBook publishes what changed in each subscribed depth of a pair.
 func (s *Sim) sendBook(i int, now venue.Nanos) {
 	p := s.pairs[i]
+	if p.frozen {
+		return
+	}
 	for _, d := range depths {
 		var m []byte
 		for _, x := range s.subs {
@@ -182,6 +185,18 @@ func (s *Sim) sendBook(i int, now venue.Nanos) {
 			x.send(m, now, corrupt)
 		}
 	}
+}
+
+// Freeze stops the book messages of a symbol, or lets them go on; everything else of the connection continues. It reports
+// whether the symbol is known.
+func (s *Sim) Freeze(symbol string, on bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.find(symbol)
+	if p != nil {
+		p.frozen = on
+	}
+	return p != nil
 }
 
 // Truth is the simulator's own book as the message of that count left it at the newest connection: the best ten levels of
