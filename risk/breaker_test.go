@@ -168,7 +168,7 @@ func TestGate_probeThatFailsOrNeverLeaves(t *testing.T) {
 	w.step(300 * second)
 	probe := w.rest(priced(buy(spotA), 99_800_00, 100))
 	w.g.OnReport(&venue.Report{Kind: venue.SentReport, Flags: uint8(venue.NotSent), Venue: 1, Inst: spotA}, probe, w.d)
-	probe = w.rest(priced(buy(spotA), 99_700_00, 100))
+	w.rest(priced(buy(spotA), 99_700_00, 100))
 	w.g.OnTimeout(1, w.d.Now)
 	w.refuses(sell(spotA), RuleVenueBreaker, venue.BreakerOpen, 600, 600, -600)
 	w.step(600 * second)

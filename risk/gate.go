@@ -112,8 +112,8 @@ func build(cfg Config, d *desk.Desk, kill *venue.Kill) *Gate {
 	}
 	g.rates[d.Reporting] = rate{known: true, fixed: true}
 	for i, in := range d.Instruments {
-		if in == nil {
-			continue
+		if in == nil || !indexed(in, d) {
+			continue // its slot stays without a venue, and nothing passes
 		}
 		l := InstrumentLimits{}
 		if i < len(cfg.Instruments) {
@@ -128,6 +128,11 @@ func build(cfg Config, d *desk.Desk, kill *venue.Kill) *Gate {
 		g.Refresh(venue.Inst(i), d)
 	}
 	return g
+}
+
+// indexed reports whether the venue and the currencies of an instrument are within the tables of d.
+func indexed(in *venue.Instrument, d *desk.Desk) bool {
+	return in.Venue != 0 && int(in.Venue) < len(d.Balances) && int(max(in.Base, in.Quote, in.Settle)) < len(d.FX)
 }
 
 func (v *venueState) fill(l *VenueLimits) {

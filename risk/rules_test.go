@@ -183,6 +183,31 @@ func TestRules_killArmRoom(t *testing.T) {
 	})
 }
 
+func TestKill_reachesTheGateFromAnyThread(t *testing.T) {
+	w := fast(t)
+	in := buy(spotA)
+	go w.kill.Set()
+	for w.g.Check(&in, w.d, &w.out).Reason == venue.OK {
+		w.d.Now += 2
+	}
+	require.Equal(t, RuleKill, w.check(in).Rule)
+}
+
+func TestNew_unknownVenueOrCurrency(t *testing.T) {
+	for _, change := range []func(in *venue.Instrument){
+		func(in *venue.Instrument) { in.Venue = 9 }, func(in *venue.Instrument) { in.Venue = 0 },
+		func(in *venue.Instrument) { in.Base = 99 }, func(in *venue.Instrument) { in.Quote = 99 },
+	} {
+		w := newWorld(t)
+		change(w.d.Instruments[spotA])
+		_, err := New(w.cfg, w.d, &w.kill)
+		require.ErrorContains(t, err, "its venue or a currency is not known")
+		w.g = build(w.cfg, w.d, &w.kill)
+		w.mark()
+		w.refuses(buy(spotA), RuleAllow, venue.NotAllowed, 0, 0, 0)
+	}
+}
+
 func TestRules_statusAndSession(t *testing.T) {
 	for _, c := range []struct {
 		s        venue.Status

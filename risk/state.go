@@ -246,10 +246,10 @@ func (s *slot) worth(in *venue.Instrument, k *rate) *scale {
 // other side of the same market.
 func (g *Gate) twin(d *desk.Desk) {
 	for i, in := range d.Instruments {
-		if in == nil {
+		s := &g.slots[i]
+		if s.venue == 0 {
 			continue
 		}
-		s := &g.slots[i]
 		s.twins[0], s.ntwins = venue.Inst(i), 1
 		for j, other := range d.Instruments {
 			if other == nil || i == j || other.Venue != in.Venue || other.Product != in.Product || other.Kind != in.Kind ||

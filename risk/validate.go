@@ -171,15 +171,16 @@ func (cfg *Config) Validate(d *desk.Desk) error {
 // instrument checks the limits of one allowed instrument, and what it depends on.
 func (cfg *Config) instrument(d *desk.Desk, in *venue.Instrument, l *InstrumentLimits, say func(string, []string)) {
 	say(in.Name, l.missing(in))
-	if int(in.Venue) >= len(cfg.Venues) || int(in.Venue) >= len(d.Balances) || !cfg.Venues[in.Venue].Allowed {
+	if !indexed(in, d) {
+		say(in.Name, []string{"its venue or a currency is not known"})
+	}
+	if int(in.Venue) >= len(cfg.Venues) || !cfg.Venues[in.Venue].Allowed {
 		say(in.Name, []string{"its venue is not allowed"})
 	}
 	if int(in.Product) >= len(cfg.Products) || cfg.Products[in.Product].MaxBase <= 0 {
 		say(in.Name, []string{"its product has no max_base"})
 	}
-	if in.Quote == 0 || int(in.Quote) >= len(d.FX) {
-		say(in.Name, []string{"its quote currency is not known"})
-	} else if in.Quote != d.Reporting && (int(in.Quote) >= len(cfg.Currencies) || cfg.Currencies[in.Quote].MaxAge <= 0) {
+	if in.Quote != d.Reporting && (int(in.Quote) >= len(cfg.Currencies) || cfg.Currencies[in.Quote].MaxAge <= 0) {
 		say(in.Name, []string{"its quote currency has no max_age"})
 	}
 	if f := factor(in, fixed.One); f.num <= 0 {

@@ -61,10 +61,10 @@ func fill(i venue.Inst, q fixed.Qty, p fixed.Price) *venue.Report {
 
 // model is average cost as a textbook writes it, in decimals with 60 digits of division.
 type model struct {
-	in                          *venue.Instrument
-	qty, avg, realised          decimal.Decimal // avg in quote for linear; for inverse the average of 1/price
-	fees, baseFees, other       decimal.Decimal
-	quoteFlow, baseFlow, coinPL decimal.Decimal
+	in                    *venue.Instrument
+	qty, avg, realised    decimal.Decimal // avg in quote for linear; for inverse the average of 1/price
+	fees, baseFees, other decimal.Decimal
+	quoteFlow, baseFlow   decimal.Decimal
 }
 
 var (
