@@ -183,6 +183,10 @@ func TestRules_exposure(t *testing.T) {
 		w.passes(priced(buy(spotA), 99_900_00, 200))
 		w.refuses(priced(buy(spotA), 99_900_00, 210), RuleVenueNet, venue.VenuePositionLimit, 3*one+one/10, 3*one, 2*one)
 		w.passes(sell(spotA))
+		w.hold(spotA, -100, 100_000_00)
+		w.passes(priced(sell(spotA), 100_010_00, 200))
+		w.refuses(priced(sell(spotA), 100_010_00, 210), RuleVenueNet, venue.VenuePositionLimit, 3*one+one/10, 3*one, 2*one)
+		w.passes(priced(buy(spotA), 99_800_00, 400))
 	}, func(c *Config) { net(&c.Venues[1]) })
 	f(t, "venue gross", func(w *world) {
 		w.hold(spotA, 100, 100_000_00)

@@ -185,6 +185,8 @@ func TestPlan_playbookIsCovered(t *testing.T) {
 	require.Zero(t, w.g.slots[spotB].parts[1].qty)
 	w.report(o[1], venue.Expired, venue.Unfilled)
 	require.EqualValues(t, -100, w.g.slots[spotB].parts[1].qty, "what is unfilled is held for the playbook")
+	w.g.Release(1, 1, w.d)
+	require.EqualValues(t, -100, w.g.slots[spotB].parts[1].qty, "a leg is released once")
 
 	// everything that would stop a new order
 	w.fails(o[0], 5)
