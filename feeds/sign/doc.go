@@ -1,3 +1,19 @@
-// Package sign proves to the venues who we are: it holds secrets without ever
-// showing them, and makes the signatures and tokens that requests carry.
+// Package sign proves to the venues who we are: it holds secrets without ever showing them, and makes the signatures and
+// tokens that requests carry.
+//
+// Ownership: a Secret belongs to whoever loaded it; it is read while signers are built and then closed. Signers copy what
+// they need. HMAC, Binance and Kraken belong to one goroutine at a time; Ed25519, Coinbase, Pool and Nonces are safe for
+// all. Nothing here reads a clock, an exchange or a config.
+//
+// Decisions
+//   - 2026-11-25: the states of the two key blocks of an HMAC are saved and put back by the standard digests' own
+//     AppendBinary and UnmarshalBinary. hash.Cloner allocates, crypto/hmac.Reset goes through more interfaces, and a SHA-2
+//     of our own would lose the assembly.
+//   - 2026-11-25: ES256 is deterministic (RFC 6979), so that published vectors can check it and no random source is
+//     needed; both of its users verify by the public key alone.
+//   - 2026-11-25: a secret's bytes stand behind a function value. Formatting by reflection, which reaches unexported fields
+//     and follows pointers, sees an address and nothing else. Signers keep their key material behind a pointer, which
+//     fmt does not follow inside another value.
+//   - 2026-11-25: closing overwrites what is ours to overwrite. Copies inside crypto/x509, crypto/ecdsa and the process's
+//     environment block are beyond reach and are left to the garbage collector and the kernel.
 package sign

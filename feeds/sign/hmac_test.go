@@ -76,7 +76,7 @@ func TestHMAC_allocatesNothing(t *testing.T) {
 func TestHMAC_refusesToSignAfterClose(t *testing.T) {
 	m := NewHMAC256([]byte("key"))
 	m.Close()
-	require.Equal(t, make([]byte, len(m.inner)), m.inner)
+	require.Equal(t, make([]byte, len(m.k.inner)), m.k.inner)
 	require.Panics(t, func() { m.Append(nil, []byte("x")) })
 }
 
