@@ -64,12 +64,12 @@ func (s *stage) step(now venue.Nanos) ([]desk.Intent, []Naked, []uint64) {
 
 func TestRunner_evenFillsEndThePlan(t *testing.T) {
 	s := newStage(t, nil)
-	ins, naked, ended := s.step(1)
+	ins, _, ended := s.step(1)
 	require.Empty(t, ins)
 	require.Empty(t, ended)
 	s.end(1, 50)
 	s.end(2, 500)
-	ins, naked, ended = s.step(2)
+	ins, naked, ended := s.step(2)
 	require.Empty(t, ins)
 	require.Empty(t, naked)
 	require.Equal(t, []uint64{9}, ended)
