@@ -7,7 +7,7 @@ import (
 	"oneprice/books/venue"
 )
 
-// Fault is one thing that can go wrong on the market-data side.
+// Fault is one thing that can go wrong.
 type Fault uint8
 
 const (
@@ -29,24 +29,46 @@ const (
 	TooMany
 	StaleSnapshot
 	Refuse
-	// Restart cuts every socket and begins all sequences anew.
+	// Restart cuts every socket and begins all sequences anew. Orders and balances survive it.
 	Restart
+
+	// On the private side, LostAck accepts a request and never answers, LateAck answers it after a while, CutAccepted
+	// accepts it and cuts the connection instead of answering, ErrorAccepted accepts it and answers with a server error.
+	LostAck
+	LateAck
+	CutAccepted
+	ErrorAccepted
+	// DuplicateReport sends a private report twice, ReorderReport swaps it with the next.
+	DuplicateReport
+	ReorderReport
+	// LostCancel takes a cancel and forgets it: it is neither done nor answered.
+	LostCancel
+	// LimitOrders refuses a request as one too many (429), Banned as coming from an address shut out for a while (418).
+	LimitOrders
+	Banned
+	// SessionExpiry makes the venue forget who is logged on.
+	SessionExpiry
 
 	faults // count
 )
 
 // FaultNames are the names of the menu, in order.
 var FaultNames = [faults]string{"drop", "duplicate", "reorder", "delay", "burst", "bad_checksum", "garble", "disconnect", "silence",
-	"too_many", "stale_snapshot", "refuse", "restart"}
+	"too_many", "stale_snapshot", "refuse", "restart", "lost_ack", "late_ack", "cut_accepted", "error_accepted", "duplicate_report",
+	"reorder_report", "lost_cancel", "limit_orders", "banned", "session_expiry"}
 
 func (f Fault) String() string { return FaultNames[f] }
 
 // Rates is how often each fault strikes: per message (or request, or connection) in parts per million.
 type Rates [faults]uint32
 
-// AllFaults is the whole menu, each at a rate that leaves a venue usable.
+// AllFaults is the whole menu of the market-data side, each at a rate that leaves a venue usable.
 var AllFaults = Rates{Drop: 400, Duplicate: 1000, Reorder: 400, Delay: 400, Burst: 100, BadChecksum: 300, Garble: 200, Disconnect: 60,
 	Silence: 30, TooMany: 100_000, StaleSnapshot: 50_000, Refuse: 100_000, Restart: 10}
+
+// PrivateFaults is the whole menu of the private side, per request or report.
+var PrivateFaults = Rates{LostAck: 10_000, LateAck: 20_000, CutAccepted: 4000, ErrorAccepted: 10_000, DuplicateReport: 20_000, ReorderReport: 20_000,
+	LostCancel: 20_000, LimitOrders: 2000, Banned: 500, SessionExpiry: 1000}
 
 // Faults decides when something goes wrong and remembers when it last did. Safe for concurrent use: server goroutines
 // share it. The zero value never strikes.
