@@ -25,7 +25,7 @@ const TokenLife = 120 * venue.Second
 type Coinbase struct {
 	hidden
 	ed   *Ed25519
-	ec   *ecdsa.PrivateKey
+	ec   func() *ecdsa.PrivateKey
 	name string // of the key, as it stands in JSON
 	host string
 }
@@ -44,7 +44,7 @@ func NewCoinbase(name, host string, s Secret) (*Coinbase, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Coinbase{ed: ed, ec: ec, name: name, host: host}, nil
+	return &Coinbase{ed: ed, ec: func() *ecdsa.PrivateKey { return ec }, name: name, host: host}, nil
 }
 
 // Append appends a token for one REST request at the instant now. path has no host and no query:
@@ -66,7 +66,7 @@ func (c *Coinbase) Public() crypto.PublicKey {
 	if c.ed != nil {
 		return c.ed.Public()
 	}
-	return &c.ec.PublicKey
+	return &c.ec().PublicKey
 }
 
 // Close overwrites an Ed25519 key and lets go of a P-256 key, whose numbers Go does not let us overwrite; later tokens
@@ -113,7 +113,7 @@ func (c *Coinbase) token(dst []byte, method, path string, now venue.Nanos, nonce
 	if c.ed != nil {
 		buf = c.ed.Append(buf[:0], dst[start:])
 	} else {
-		buf = appendES256(buf[:0], c.ec, dst[start:])
+		buf = appendES256(buf[:0], c.ec(), dst[start:])
 	}
 	return base64.RawURLEncoding.AppendEncode(append(dst, '.'), buf)
 }

@@ -54,7 +54,7 @@ func TestCoinbase_makesTheExactEdDSAToken(t *testing.T) {
 
 func TestCoinbase_readsThePrivateScalar(t *testing.T) {
 	c := coinbase(t, coinbaseEC)
-	d, err := c.ec.Bytes()
+	d, err := c.ec().Bytes()
 	require.NoError(t, err)
 	require.Equal(t, "ac1fdd4a31df47115b344138fa0f387e69d06a5bd03b7ccd42975043397cc906", hex.EncodeToString(d))
 }

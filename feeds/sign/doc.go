@@ -11,9 +11,9 @@
 //     of our own would lose the assembly.
 //   - 2026-11-25: ES256 is deterministic (RFC 6979), so that published vectors can check it and no random source is
 //     needed; both of its users verify by the public key alone.
-//   - 2026-11-25: a secret's bytes stand behind a function value. Formatting by reflection, which reaches unexported fields
-//     and follows pointers, sees an address and nothing else. Signers keep their key material behind a pointer, which
-//     fmt does not follow inside another value.
+//   - 2026-11-25: a secret's bytes and a signer's keys stand behind function values. Formatting by reflection reaches
+//     unexported fields, and with a verb that does not fit it even follows pointers inside them; of a function it sees the
+//     address and nothing else.
 //   - 2026-11-25: closing overwrites what is ours to overwrite. Copies inside crypto/x509, crypto/ecdsa and the process's
 //     environment block are beyond reach and are left to the garbage collector and the kernel.
 package sign

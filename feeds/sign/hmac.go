@@ -23,7 +23,7 @@ type keyed interface {
 // An HMAC belongs to one goroutine at a time. Its methods do not allocate as long as dst has room.
 type HMAC struct {
 	hidden
-	k    *keyState
+	k    func() *keyState
 	size int
 }
 
@@ -52,7 +52,7 @@ func newHMAC(h hash.Hash, key []byte) *HMAC {
 	}
 	k.inner = k.after(block, 0x36)
 	k.outer = k.after(block, 0x36^0x5c) // block holds key xor 0x36 by now
-	return &HMAC{k: k, size: h.Size()}
+	return &HMAC{k: func() *keyState { return k }, size: h.Size()}
 }
 
 // after xors every byte of block with x and returns the state of a fresh digest that has hashed it.
@@ -93,7 +93,7 @@ func (m *HMAC) appendBase64(dst, a, b []byte) []byte {
 
 // of returns the signature of a followed by b; the result is valid until the next call.
 func (m *HMAC) of(a, b []byte) []byte {
-	k := m.k
+	k := m.k()
 	k.restore(k.inner)
 	k.digest.Write(a)
 	if len(b) > 0 {
@@ -113,8 +113,9 @@ func (k *keyState) restore(state []byte) {
 
 // Close overwrites the prepared states; later signatures panic.
 func (m *HMAC) Close() {
-	clear(m.k.inner)
-	clear(m.k.outer)
-	clear(m.k.sum[:])
-	m.k.digest.Reset()
+	k := m.k()
+	clear(k.inner)
+	clear(k.outer)
+	clear(k.sum[:])
+	k.digest.Reset()
 }

@@ -14,13 +14,12 @@ import (
 // Ed25519 signs with one Ed25519 key (RFC 8032). Safe for use by many goroutines until Close.
 type Ed25519 struct {
 	hidden
-	key *[ed25519.PrivateKeySize]byte // seed, then public key; at one address for life, by which crypto/ed25519 finds what it prepared
+	key func() ed25519.PrivateKey // at one address for life, by which crypto/ed25519 finds what it prepared
 }
 
 func newEd25519(key ed25519.PrivateKey) *Ed25519 {
-	e := &Ed25519{key: new([ed25519.PrivateKeySize]byte)}
-	copy(e.key[:], key)
-	return e
+	own := append(ed25519.PrivateKey(nil), key...)
+	return &Ed25519{key: func() ed25519.PrivateKey { return own }}
 }
 
 // ParseEd25519 reads a private key: PKCS8 as PEM or as bare base64, or the base64 of the 32-byte seed, alone or followed
@@ -35,23 +34,23 @@ func ParseEd25519(s Secret) (*Ed25519, error) {
 
 // Append appends the raw signature of message, 64 bytes, to dst.
 func (e *Ed25519) Append(dst, message []byte) []byte {
-	return append(dst, ed25519.Sign(e.key[:], message)...)
+	return append(dst, ed25519.Sign(e.key(), message)...)
 }
 
 // AppendBase64 appends the signature of message to dst in standard base64, padded.
 func (e *Ed25519) AppendBase64(dst, message []byte) []byte {
-	return base64.StdEncoding.AppendEncode(dst, ed25519.Sign(e.key[:], message))
+	return base64.StdEncoding.AppendEncode(dst, ed25519.Sign(e.key(), message))
 }
 
 // Public returns the public key.
 func (e *Ed25519) Public() ed25519.PublicKey {
-	return append(ed25519.PublicKey(nil), e.key[ed25519.SeedSize:]...)
+	return append(ed25519.PublicKey(nil), e.key()[ed25519.SeedSize:]...)
 }
 
 // Close overwrites the key; later signatures panic. The cleared key is dropped as well, because zeros would sign too.
 func (e *Ed25519) Close() {
 	if e.key != nil {
-		clear(e.key[:])
+		clear(e.key())
 		e.key = nil
 	}
 }
