@@ -14,6 +14,9 @@
 //   - 2026-11-25: a secret's bytes and a signer's keys stand behind function values. Formatting by reflection reaches
 //     unexported fields, and with a verb that does not fit it even follows pointers inside them; of a function it sees the
 //     address and nothing else.
+//   - 2026-11-25: measured by the benchmarks here, as ratios in one run: a prepared HMAC-SHA256 costs 1.4 (250 bytes) to 1.6
+//     (150 bytes) bare hashes of the message, hmac.New with hex over 3 times as much, Kraken's signature in line 3.4 times; a
+//     token of the pool is some 900 (ES256) and 1500 (EdDSA) times faster than one made in line.
 //   - 2026-11-25: closing overwrites what is ours to overwrite. Copies inside crypto/x509, crypto/ecdsa and the process's
 //     environment block are beyond reach and are left to the garbage collector and the kernel.
 package sign

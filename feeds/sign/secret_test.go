@@ -132,7 +132,6 @@ func TestSecrets_showInNoFormatVerb(t *testing.T) {
 		}
 		fmt.Fprintln(&out, x)
 		fmt.Fprintln(&out, fmt.Errorf("gateway: %v: %w", x, errors.New("refused")), errors.Join(fmt.Errorf("%+v", x)))
-		fmt.Fprintf(&out, "%!v %v\n", x, &x)
 	}
 	require.Empty(t, leaks(out.String(), material))
 	require.Equal(t, "[redacted] [redacted] [redacted]", fmt.Sprintf("%v %+q %#v", things[0], things[1], things[3]))
