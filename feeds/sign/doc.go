@@ -3,7 +3,7 @@
 //
 // Ownership: a Secret belongs to whoever loaded it; it is read while signers are built and then closed. Signers copy what
 // they need. HMAC, Binance and Kraken belong to one goroutine at a time; Ed25519, Coinbase, Pool and Nonces are safe for
-// all. Nothing here reads a clock, an exchange or a config.
+// all. No clock is read but the one given to a Pool, and no config at all.
 //
 // Decisions
 //   - 2026-11-25: the states of the two key blocks of an HMAC are saved and put back by the standard digests' own
