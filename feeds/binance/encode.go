@@ -26,10 +26,15 @@ type OrderConfig struct {
 // form that is signed and in the form that is sent, so that an order costs its numbers, once each, and copies. One
 // goroutine; allocates nothing as long as dst has room.
 type Orders struct {
-	mac  *sign.HMAC
-	open [2]string // what stands before the client id: signed, sent
-	text [][8]words
-	buf  []byte // what is signed
+	mac     *sign.HMAC
+	open    [2]string // what stands before the client id: signed, sent
+	texts   [][8]words
+	buf     []byte // what is signed
+	key     string
+	window  string
+	symbols []string
+	dst     []byte // the request under way, see orders.go
+	some    bool   // it has a parameter already
 }
 
 // words are the fixed texts of one kind of order: behind the quantity, and behind the timestamp.
@@ -40,22 +45,30 @@ type words struct {
 	priceScale, qtyScale uint8
 }
 
-const placeMethod = `","method":"order.place","params":{`
+const (
+	placeMethod = `","method":"order.place","params":{`
+	// idMark makes a client id ours: wire.AppendClientID writes the same.
+	idMark = "op1-"
+	// acked asks for the shortest answer; fills come by the user stream of the same connection.
+	ackedQuery = "&newOrderRespType=ACK&price="
+	ackedJSON  = `","newOrderRespType":"ACK","price":"`
+)
 
 // NewOrders prepares the texts of every instrument.
 func NewOrders(cfg OrderConfig) *Orders {
-	o := &Orders{mac: cfg.MAC, text: make([][8]words, len(cfg.Instruments)), buf: make([]byte, 0, 512)}
+	o := &Orders{mac: cfg.MAC, key: cfg.Key, texts: make([][8]words, len(cfg.Instruments)), symbols: make([]string, len(cfg.Instruments)), buf: make([]byte, 0, 1024)}
 	o.open = [2]string{"", placeMethod}
 	if o.mac != nil {
 		o.open = [2]string{"apiKey=" + cfg.Key + "&", placeMethod + `"apiKey":"` + cfg.Key + `",`}
 	}
-	window := strconv.FormatInt(int64(cfg.RecvWindow/venue.Millisecond), 10)
+	o.window = strconv.FormatInt(int64(cfg.RecvWindow/venue.Millisecond), 10)
 	for i, in := range cfg.Instruments {
 		if in == nil {
 			continue
 		}
-		for k := range o.text[i] {
-			o.text[i][k] = newWords(in, k, window)
+		o.symbols[i] = in.Symbol
+		for k := range o.texts[i] {
+			o.texts[i][k] = newWords(in, k, o.window)
 		}
 	}
 	return o
@@ -90,8 +103,8 @@ func kindOf(c *venue.Command) int {
 	return k&6 | int(c.Side-venue.Buy)&1
 }
 
-// Place appends the order.place request of c, signed where there is a key; at is the request's time. The client id,
-// in hexadecimal, is also the request's id, by which its answer is found. ok is false for what is not a new limit or
+// Place appends the order.place request of c, signed where there is a key; at is the request's time. The digits of the
+// client id are also the request's id, by which its answer is found. ok is false for what is not a new limit or
 // post-only order of a known instrument.
 func (o *Orders) Place(dst []byte, c *venue.Command, at venue.Nanos) (out []byte, ok bool) {
 	w := o.find(c)
@@ -102,9 +115,9 @@ func (o *Orders) Place(dst []byte, c *venue.Command, at venue.Nanos) (out []byte
 	dst = appendID(dst, c.Client)
 	id := dst[len(dst)-16:]
 	dst = append(dst, o.open[1]...)
-	dst = append(dst, `"newClientOrderId":"`...)
+	dst = append(dst, `"newClientOrderId":"`+idMark...)
 	dst = append(dst, id...)
-	dst = append(dst, `","price":"`...)
+	dst = append(dst, ackedJSON...)
 	p := len(dst)
 	dst = fixed.Append(dst, int64(c.Price), w.priceScale)
 	price := dst[p:]
@@ -118,8 +131,8 @@ func (o *Orders) Place(dst []byte, c *venue.Command, at venue.Nanos) (out []byte
 	stamp := dst[t:]
 	dst = append(dst, w.jsonEnd...)
 	if o.mac != nil {
-		o.buf = append(append(append(o.buf[:0], o.open[0]...), "newClientOrderId="...), id...)
-		o.buf = append(append(append(o.buf, "&price="...), price...), "&quantity="...)
+		o.buf = append(append(append(o.buf[:0], o.open[0]...), "newClientOrderId="+idMark...), id...)
+		o.buf = append(append(append(o.buf, ackedQuery...), price...), "&quantity="...)
 		o.buf = append(append(append(o.buf, qty...), w.query...), stamp...)
 		o.buf = append(o.buf, w.queryEnd...)
 		dst = append(dst, `,"signature":"`...)
@@ -138,9 +151,9 @@ func (o *Orders) Query(dst []byte, c *venue.Command, at venue.Nanos) (out []byte
 		return dst, false
 	}
 	from := len(dst)
-	dst = append(dst, "newClientOrderId="...)
+	dst = append(dst, "newClientOrderId="+idMark...)
 	dst = appendID(dst, c.Client)
-	dst = append(dst, "&price="...)
+	dst = append(dst, ackedQuery...)
 	dst = fixed.Append(dst, int64(c.Price), w.priceScale)
 	dst = append(dst, "&quantity="...)
 	dst = fixed.Append(dst, int64(c.Qty), w.qtyScale)
@@ -158,10 +171,10 @@ func (o *Orders) Query(dst []byte, c *venue.Command, at venue.Nanos) (out []byte
 // find returns the texts of an order, nil when it has none.
 func (o *Orders) find(c *venue.Command) *words {
 	if c.Op != venue.New || (c.Type != venue.Limit && c.Type != venue.PostOnly) || c.TIF < venue.GTC || c.TIF > venue.FOK ||
-		c.Side < venue.Buy || c.Side > venue.Sell || int(c.Inst) >= len(o.text) {
+		c.Side < venue.Buy || c.Side > venue.Sell || int(c.Inst) >= len(o.texts) {
 		return nil
 	}
-	w := &o.text[c.Inst][kindOf(c)]
+	w := &o.texts[c.Inst][kindOf(c)]
 	if !w.known {
 		return nil
 	}

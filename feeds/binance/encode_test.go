@@ -37,7 +37,7 @@ func TestPlace_signsWhatTheVenuesVectorSigns(t *testing.T) {
 	c := command()
 	_, ok := o.Place(nil, &c, at)
 	require.True(t, ok)
-	bare := strings.Replace(string(o.buf), "newClientOrderId=1f00000000abcdef&", "", 1)
+	bare := strings.Replace(string(o.buf), "newClientOrderId=op1-1f00000000abcdef&newOrderRespType=ACK&", "", 1)
 	require.Equal(t, "apiKey="+vectorKey+"&price=52000.00&quantity=0.01000000&recvWindow=100&side=SELL&symbol=BTCUSDT&timeInForce=GTC&timestamp=1645423376532&type=LIMIT", bare)
 	require.Equal(t, "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24", string(o.mac.AppendHex(nil, []byte(bare))))
 }
@@ -87,7 +87,7 @@ func TestPlace_withoutAKeySendsNeitherKeyNorSignature(t *testing.T) {
 	c := command()
 	out, ok := o.Place(nil, &c, at)
 	require.True(t, ok)
-	require.Equal(t, `{"id":"1f00000000abcdef","method":"order.place","params":{"newClientOrderId":"1f00000000abcdef","price":"52000.00","quantity":"0.01000000","recvWindow":100,"side":"SELL","symbol":"BTCUSDT","timeInForce":"GTC","timestamp":1645423376532,"type":"LIMIT"}}`, string(out))
+	require.Equal(t, `{"id":"1f00000000abcdef","method":"order.place","params":{"newClientOrderId":"op1-1f00000000abcdef","newOrderRespType":"ACK","price":"52000.00","quantity":"0.01000000","recvWindow":100,"side":"SELL","symbol":"BTCUSDT","timeInForce":"GTC","timestamp":1645423376532,"type":"LIMIT"}}`, string(out))
 }
 
 func TestQuery_isSignedAsItIsSent(t *testing.T) {
@@ -97,7 +97,7 @@ func TestQuery_isSignedAsItIsSent(t *testing.T) {
 	require.True(t, ok)
 	q, signature, found := strings.Cut(strings.TrimPrefix(string(out), "x?"), "&signature=")
 	require.True(t, found)
-	require.Equal(t, "newClientOrderId=1f00000000abcdef&price=52000.00&quantity=0.01000000&recvWindow=100&side=SELL&symbol=BTCUSDT&timeInForce=GTC&timestamp=1645423376532&type=LIMIT", q)
+	require.Equal(t, "newClientOrderId=op1-1f00000000abcdef&newOrderRespType=ACK&price=52000.00&quantity=0.01000000&recvWindow=100&side=SELL&symbol=BTCUSDT&timeInForce=GTC&timestamp=1645423376532&type=LIMIT", q)
 	require.Equal(t, string(mac.AppendHex(nil, []byte(q))), signature)
 }
 
