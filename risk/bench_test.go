@@ -80,38 +80,6 @@ func BenchmarkCheck(b *testing.B) {
 	})
 }
 
-// TestCheck_isManyTimesFasterThanDecimals holds the ratio of the two, measured in turns of a millisecond so that what
-// else the machine does meets both; the quietest turn of each counts.
-func TestCheck_isManyTimesFasterThanDecimals(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a measurement")
-	}
-	in := buy(perp)
-	in.Price, in.TIF = 100_010_00, venue.IOC
-	w, dec := fast(t), newDecimal()
-	o := decOrder{"binance", "BTCUSDT", "arb", true, true, decimal.New(10001000, -2), decimal.New(100, -4)}
-	ours, theirs := time.Hour, time.Hour
-	for range 100 {
-		t0 := time.Now()
-		for range 5000 {
-			w.d.Now += 2
-			if v := w.g.Check(&in, w.d, &w.out); v.Reason != venue.OK {
-				t.Fatal(v)
-			}
-		}
-		t1 := time.Now()
-		for range 200 {
-			if why := dec.check(o); why != "" {
-				t.Fatal(why)
-			}
-			dec.forget(o)
-		}
-		ours, theirs = min(ours, t1.Sub(t0)/5000), min(theirs, time.Since(t1)/200)
-	}
-	t.Logf("%v against %v: %d times faster", ours, theirs, theirs/ours)
-	require.GreaterOrEqual(t, int64(theirs/ours), int64(15), "usually close to 30")
-}
-
 // decOrder and decGate are the catalogue in the common style.
 type decOrder struct {
 	venue, symbol, strategy string
