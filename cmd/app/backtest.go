@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,13 +81,14 @@ func Backtest(ctx context.Context, o BacktestOptions) (*Result, error) {
 	start := time.Now()
 	err = t.play(ctx, m, in, policy, o.Progress)
 	wall := time.Since(start)
-	t.Latency.Close()
 	r := t.result(m, wall)
 	r.Files = fileReports(in, t.Table, run.Survey.Venues(t.Table))
 	if err := errors.Join(err, t.Close()); err != nil {
 		return r, err
 	}
-	if err := r.audited(t); err != nil {
+	sum := t.writer.Decisions()
+	r.Decisions = hex.EncodeToString(sum[:])
+	if err := r.audited(); err != nil {
 		return r, err
 	}
 	r.cpu()

@@ -1,10 +1,10 @@
 package app
 
 import (
-	"encoding/hex"
 	"fmt"
 	"io"
-	"sort"
+	"maps"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -15,13 +15,39 @@ import (
 	"oneprice/engine/stats"
 )
 
-// Result is what a backtest prints. Money is decimal text in the reporting currency unless a currency stands beside it.
+// Outcome is what every session comes to. Money is decimal text in the reporting currency unless a currency stands beside
+// it.
+type Outcome struct {
+	Wait          string            `json:"wait"`
+	Frames        uint64            `json:"frames"`
+	Events        uint64            `json:"events"`
+	Steps         uint64            `json:"steps"`
+	Intents       uint64            `json:"intents"`
+	Approved      uint64            `json:"approved"`
+	Refused       map[string]uint64 `json:"refused"`
+	Plans         uint64            `json:"plans"`
+	PlansApproved uint64            `json:"plans_approved"`
+	Orders        uint64            `json:"orders"`
+	Fills         uint64            `json:"fills"`
+	PnL           string            `json:"pnl"`
+	Equity        string            `json:"equity"`
+	Reporting     string            `json:"reporting"`
+	// Marked is false when a position has no mark or a loss no exchange rate: P&L and equity are then incomplete.
+	Marked       bool             `json:"marked"`
+	Strategies   []StrategyReport `json:"strategies"`
+	Positions    []PositionReport `json:"positions"`
+	Playbooks    PlaybookReport   `json:"playbooks"`
+	StageNs      []StageReport    `json:"stage_ns"`
+	AuditRecords uint64           `json:"audit_records"`
+	AuditOK      bool             `json:"audit_ok"`
+	AuditDir     string           `json:"audit_dir"`
+	Tape         string           `json:"tape"`
+}
+
+// Result is what a backtest prints.
 type Result struct {
-	Config          string             `json:"config"`
-	Wait            string             `json:"wait"`
-	Frames          uint64             `json:"frames"`
-	Events          uint64             `json:"events"`
-	Steps           uint64             `json:"steps"`
+	Config string `json:"config"`
+	Outcome
 	FramesPerSecond uint64             `json:"frames_per_second"`
 	CPUPerFrame     int64              `json:"cpu_ns_per_frame"`
 	WallNs          int64              `json:"wall_ns"`
@@ -29,30 +55,11 @@ type Result struct {
 	TouchMismatched uint64             `json:"touch_mismatched"`
 	CRCVerified     uint64             `json:"checksums_verified"`
 	CRCFailed       uint64             `json:"checksums_failed"`
-	Intents         uint64             `json:"intents"`
-	Approved        uint64             `json:"approved"`
-	Refused         map[string]uint64  `json:"refused"`
-	Plans           uint64             `json:"plans"`
-	PlansApproved   uint64             `json:"plans_approved"`
-	Orders          uint64             `json:"orders"`
-	Fills           uint64             `json:"fills"`
-	PnL             string             `json:"pnl"`
-	Equity          string             `json:"equity"`
-	Reporting       string             `json:"reporting"`
-	Marked          bool               `json:"marked"`
-	Strategies      []StrategyReport   `json:"strategies"`
-	Positions       []PositionReport   `json:"positions"`
-	Playbooks       PlaybookReport     `json:"playbooks"`
 	Untraded        []string           `json:"untraded,omitempty"`
 	Files           []FileReport       `json:"files,omitempty"`
 	Venues          []VenueReport      `json:"venues"`
 	Instruments     []InstrumentReport `json:"instruments"`
-	StageNs         []StageReport      `json:"stage_ns"`
 	Decisions       string             `json:"decisions_sha256"`
-	AuditRecords    uint64             `json:"audit_records"`
-	AuditOK         bool               `json:"audit_ok"`
-	AuditDir        string             `json:"audit_dir"`
-	Tape            string             `json:"tape"`
 	// Fault is why an input could not be read to its end, "" otherwise.
 	Fault string `json:"fault,omitempty"`
 }
@@ -95,38 +102,48 @@ type StageReport struct {
 	Max   uint64 `json:"max"`
 }
 
-// result gathers what the run counted.
-func (t *Trading) result(m *Market, wall time.Duration) *Result {
+// outcome gathers what the engine, its ledger and its strategies counted. The session has ended.
+func (t *Trading) outcome() Outcome {
 	c, d := t.Engine.Counters(), t.Engine.Desk()
-	r := &Result{
-		Config: t.Config.Path, Wait: t.policy.String(), Events: c.Events, Steps: c.Steps, WallNs: int64(wall), Intents: c.Intents, Approved: c.Approved,
-		Refused: map[string]uint64{}, Plans: c.Plans, PlansApproved: c.PlansApproved, Orders: c.Orders, Fills: t.Paper.Counters().Fills,
-		Reporting: t.Currencies[t.Reporting], Untraded: t.Untraded, AuditDir: t.AuditDir, Tape: t.TapePath, Venues: m.VenueReports(),
+	o := Outcome{
+		Wait: t.policy.String(), Events: c.Events, Steps: c.Steps, Intents: c.Intents, Approved: c.Approved, Refused: map[string]uint64{},
+		Plans: c.Plans, PlansApproved: c.PlansApproved, Orders: c.Orders, Fills: t.Paper.Counters().Fills, Reporting: t.Currencies[t.Reporting],
+		Playbooks: t.playbooks(), Strategies: t.strategies(), AuditDir: t.AuditDir, Tape: t.TapePath,
 	}
+	for why, n := range c.Refused {
+		if n > 0 {
+			o.Refused[venue.Reason(why).String()] = n
+		}
+	}
+	w := t.Ledger.Worth()
+	o.PnL, o.Equity, o.Marked = cash(w.PnL), cash(w.Equity), w.OK
+	for _, in := range t.Instruments[1:] {
+		if p := d.Position(in.Inst); *p != (desk.Position{}) {
+			o.Positions = append(o.Positions, t.position(in, p))
+		}
+	}
+	t.Latency.Close()
+	o.StageNs = stages(t.Latency.Snapshot())
+	return o
+}
+
+// result gathers what a backtest counted.
+func (t *Trading) result(m *Market, wall time.Duration) *Result {
+	r := &Result{Config: t.Config.Path, Outcome: t.outcome(), WallNs: int64(wall), Untraded: t.Untraded, Venues: m.VenueReports()}
 	for _, v := range r.Venues {
 		r.Frames += v.Messages
 	}
 	if wall > 0 {
 		r.FramesPerSecond = r.Frames * uint64(time.Second) / uint64(wall)
 	}
-	for why, n := range c.Refused {
-		if n > 0 {
-			r.Refused[venue.Reason(why).String()] = n
-		}
-	}
-	w := t.Ledger.Worth()
-	r.PnL, r.Equity, r.Marked = cash(w.PnL), cash(w.Equity), w.OK
-	r.Playbooks, r.Strategies = t.playbooks(), t.strategies()
 	for _, in := range t.Instruments[1:] {
-		ir := m.InstrumentReport(d.Book(in.Inst))
+		ir := m.InstrumentReport(t.Engine.Desk().Book(in.Inst))
 		r.TouchCompared += ir.TouchCompared
 		r.TouchMismatched += ir.TouchMismatched
 		r.CRCVerified += ir.ChecksumsVerified
 		r.CRCFailed += ir.ChecksumsFailed
 		r.Instruments = append(r.Instruments, ir)
-		t.position(r, in, d.Position(in.Inst))
 	}
-	r.stages(t.Latency.Snapshot())
 	return r
 }
 
@@ -153,40 +170,33 @@ func (t *Trading) strategies() []StrategyReport {
 	return out
 }
 
-// position adds an instrument that was traded.
-func (t *Trading) position(r *Result, in *venue.Instrument, p *desk.Position) {
-	if *p == (desk.Position{}) {
-		return
-	}
-	u, ok := t.Ledger.Unrealised(in.Inst)
+// position reports an instrument that was traded.
+func (t *Trading) position(in *venue.Instrument, p *desk.Position) PositionReport {
 	x := PositionReport{Instrument: in.Name, Qty: fixed.Decimal(p.Qty, in.QtyScale).String(), Average: fixed.Decimal(p.Avg, in.PriceScale).String(),
-		Realised: cash(p.Realised), Fees: cash(p.Fees), Settle: t.Currencies[in.Settle], Unrealised: cash(u)}
-	if !ok {
-		x.Unrealised = "unknown"
+		Realised: cash(p.Realised), Fees: cash(p.Fees), Settle: t.Currencies[in.Settle], Unrealised: "unknown"}
+	if u, ok := t.Ledger.Unrealised(in.Inst); ok {
+		x.Unrealised = cash(u)
 	}
-	r.Positions = append(r.Positions, x)
+	return x
 }
 
 func cash(c fixed.Cash) string { return fixed.Decimal(c, fixed.CashScale).String() }
 
 // stages reports the latency histograms.
-func (r *Result) stages(s stats.Snapshot) {
+func stages(s stats.Snapshot) (out []StageReport) {
 	for i := range s {
-		h := &s[i]
-		if h.Count() == 0 {
-			continue
+		if h := &s[i]; h.Count() > 0 {
+			out = append(out, StageReport{stats.Stage(i).String(), h.Count(), h.Quantile(fixed.One / 2), h.Quantile(fixed.One / 100 * 99),
+				h.Quantile(fixed.One / 1000 * 999), h.Max()})
 		}
-		r.StageNs = append(r.StageNs, StageReport{stats.Stage(i).String(), h.Count(), h.Quantile(fixed.One / 2), h.Quantile(fixed.One / 100 * 99),
-			h.Quantile(fixed.One / 1000 * 999), h.Max()})
 	}
+	return out
 }
 
-// audited proves the audit and takes the digest of the decisions. The files must be closed.
-func (r *Result) audited(t *Trading) error {
-	sum := t.writer.Decisions()
-	r.Decisions = hex.EncodeToString(sum[:])
-	s, err := audit.Verify(t.AuditDir)
-	r.AuditOK, r.AuditRecords = s.OK && err == nil, s.Records
+// audited proves the audit, whose files must be closed.
+func (o *Outcome) audited() error {
+	s, err := audit.Verify(o.AuditDir)
+	o.AuditOK, o.AuditRecords = s.OK && err == nil, s.Records
 	return err
 }
 
@@ -203,42 +213,42 @@ func (r *Result) Text(w io.Writer) {
 		time.Duration(r.WallNs).Round(time.Millisecond), r.FramesPerSecond, r.CPUPerFrame)
 	fmt.Fprintf(w, "touch compared %d, mismatched %d; checksums verified %d, failed %d\n\n", r.TouchCompared, r.TouchMismatched, r.CRCVerified, r.CRCFailed)
 	instrumentsText(w, r.Instruments)
-	for _, s := range r.Strategies {
+	for _, n := range r.Untraded {
+		fmt.Fprintf(w, "%s takes no orders in this run: the recordings show no price of it at their beginning\n", n)
+	}
+	r.text(w)
+	fmt.Fprintf(w, "decisions %s\n", r.Decisions)
+}
+
+// text writes the outcome for a person.
+func (o *Outcome) text(w io.Writer) {
+	for _, s := range o.Strategies {
 		fmt.Fprintf(w, "\n%s:", s.Name)
 		for _, st := range s.order {
 			fmt.Fprintf(w, " %s %d", st.Name, st.Value)
 		}
 		fmt.Fprintln(w)
 	}
-	for _, n := range r.Untraded {
-		fmt.Fprintf(w, "%s takes no orders in this run: the recordings show no price of it at their beginning\n", n)
+	fmt.Fprintf(w, "\nintents %d, approved %d, plans %d of %d, orders %d, fills %d\n", o.Intents, o.Approved, o.PlansApproved, o.Plans, o.Orders, o.Fills)
+	for _, why := range slices.Sorted(maps.Keys(o.Refused)) {
+		fmt.Fprintf(w, "  refused %s: %d\n", why, o.Refused[why])
 	}
-	fmt.Fprintf(w, "\nintents %d, approved %d, plans %d of %d, orders %d, fills %d\n", r.Intents, r.Approved, r.PlansApproved, r.Plans, r.Orders, r.Fills)
-	reasons := make([]string, 0, len(r.Refused))
-	for why := range r.Refused {
-		reasons = append(reasons, why)
-	}
-	sort.Strings(reasons)
-	for _, why := range reasons {
-		fmt.Fprintf(w, "  refused %s: %d\n", why, r.Refused[why])
-	}
-	fmt.Fprintf(w, "plans: even %d, completed %d, unwound %d, held %d, naked %d\n", r.Playbooks.Even, r.Playbooks.Completed, r.Playbooks.Unwound, r.Playbooks.Held, r.Playbooks.Naked)
-	r.tables(w)
-	fmt.Fprintf(w, "\nP&L %s %s, equity %s; decisions %s\naudit %s: %d records, ok %t; tape %s\n", r.PnL, r.Reporting, r.Equity, r.Decisions, r.AuditDir, r.AuditRecords, r.AuditOK, r.Tape)
-}
-
-// tables writes positions and stages.
-func (r *Result) tables(w io.Writer) {
+	fmt.Fprintf(w, "plans: even %d, completed %d, unwound %d, held %d, naked %d\n", o.Playbooks.Even, o.Playbooks.Completed, o.Playbooks.Unwound, o.Playbooks.Held, o.Playbooks.Naked)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if len(r.Positions) > 0 {
+	if len(o.Positions) > 0 {
 		fmt.Fprintln(t, "\nPOSITION\tQTY\tAVERAGE\tREALISED\tUNREALISED\tFEES\tIN")
 	}
-	for _, p := range r.Positions {
+	for _, p := range o.Positions {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Instrument, p.Qty, p.Average, p.Realised, p.Unrealised, p.Fees, p.Settle)
 	}
 	fmt.Fprintln(t, "\nSTAGE\tSAMPLES\tP50 ns\tP99\tP99.9\tMAX")
-	for _, s := range r.StageNs {
+	for _, s := range o.StageNs {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\n", s.Stage, s.Count, s.P50, s.P99, s.P999, s.Max)
 	}
 	t.Flush()
+	fmt.Fprintf(w, "\nP&L %s %s, equity %s", o.PnL, o.Reporting, o.Equity)
+	if !o.Marked {
+		fmt.Fprint(w, " (incomplete: a position has no mark)")
+	}
+	fmt.Fprintf(w, "\naudit %s: %d records, ok %t; tape %s\n", o.AuditDir, o.AuditRecords, o.AuditOK, o.Tape)
 }
