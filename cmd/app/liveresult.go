@@ -86,7 +86,7 @@ func (l *Live) stepAgain() (string, error) {
 		return "", err
 	}
 	t := &Trading{Assembly: a}
-	if err := t.decider(); err != nil {
+	if err := t.decider(l.writer.Epoch()); err != nil {
 		return "", err
 	}
 	var drains []engine.Batch

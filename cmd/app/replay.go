@@ -73,7 +73,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*ReplayReport, error) {
 		return nil, err
 	}
 	t := &Trading{Assembly: a}
-	if err := t.decider(); err != nil {
+	if err := t.decider(meta.Epoch); err != nil {
 		return nil, err
 	}
 	r := &ReplayReport{Tape: o.Tape, Audit: o.Audit, Mode: meta.Mode, Build: h.Build, OtherBuild: h.Build != version().build()}

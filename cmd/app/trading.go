@@ -72,10 +72,10 @@ type TradingOptions struct {
 func NewTrading(a *Assembly, o TradingOptions) (*Trading, error) {
 	t := &Trading{Assembly: a, policy: o.Policy, Bell: ring.NewBell(), Latency: stats.NewLatency(stampOneIn, nil),
 		AuditDir: filepath.Join(o.Out, string(a.Config.Folders.Audit))}
-	if err := t.decider(); err != nil {
-		return nil, err
-	}
 	if err := t.files(o); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	if err := t.decider(t.writer.Epoch()); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	if err := t.venues(); err != nil {
@@ -104,15 +104,16 @@ func NewTrading(a *Assembly, o TradingOptions) (*Trading, error) {
 	return t, nil
 }
 
-// decider makes desk, ledger, gate and engine.
-func (t *Trading) decider() error {
+// decider makes desk, ledger, gate and engine. epoch is the session's number in the audit; it keeps client ids apart from
+// those of every other session.
+func (t *Trading) decider(epoch uint64) error {
 	d, l, g, err := t.Desk(orderSlots, &t.Kill)
 	if err != nil {
 		return err
 	}
 	t.Ledger = l
 	t.Engine = engine.New(engine.Config{
-		Desk: d, Ledger: l, Gate: g, Strategies: t.Strategies, Epoch: 1, Fingerprint: t.Fingerprint, Plans: plansAtWork, Intents: intentsADrain,
+		Desk: d, Ledger: l, Gate: g, Strategies: t.Strategies, Epoch: epoch, Fingerprint: t.Fingerprint, Plans: plansAtWork, Intents: intentsADrain,
 		AnswerWithin: answerWithin, MarkEvery: markEvery, SweepEvery: sweepEvery, MaxAge: t.MaxAge, Latency: t.Latency, FX: t.FX,
 	})
 	return nil
