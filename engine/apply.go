@@ -67,7 +67,7 @@ func (e *Engine) control(x *venue.Event) {
 		k := venue.OpKind(x.N)
 		e.gate.OnOperator(k, x.Venue, e.d.Now)
 		e.record().SetOperator(k, x.Venue, uint16(x.Seq), venue.OK)
-		if k == venue.OpKill {
+		if k == venue.OpKill || k == venue.OpDisarm {
 			e.cancelAll(x.Venue)
 		}
 	}
@@ -161,18 +161,28 @@ func (e *Engine) time() {
 		e.age(in.Inst, now)
 		for _, s := range e.d.Live[in.Inst] {
 			o := &e.d.Orders[s]
-			if o.AckAt == 0 && now-o.SentAt > e.cfg.AnswerWithin && e.orders.TimeOut(o) {
+			if orders.Overdue(o, now, e.cfg.AnswerWithin) {
 				e.overdue(o)
 			}
 		}
 	}
 }
 
-// overdue records that an order has become Unknown for want of an answer.
+// overdue makes an order Unknown for want of an answer, and records it.
 func (e *Engine) overdue(o *desk.Order) {
+	op := venue.New
+	switch o.State {
+	case desk.PendingCancel:
+		op = venue.Cancel
+	case desk.PendingAmend:
+		op = venue.Amend
+	}
+	if !e.orders.TimeOut(o) {
+		return
+	}
 	rec := e.record()
 	rec.SetReport(&venue.Report{Kind: venue.SentReport, Flags: uint8(venue.Maybe), Venue: o.Venue, Inst: o.Inst, Slot: o.Slot,
-		Client: o.Client, Reason: venue.Timeout, Recv: e.d.Now, Seq: uint64(venue.New)})
+		Client: o.Client, Reason: venue.Timeout, Recv: e.d.Now, Seq: uint64(op)})
 	rec.SetOf(o)
 	e.gate.OnTimeout(o.Venue, e.d.Now)
 	e.gate.Refresh(o.Inst, e.d)

@@ -94,6 +94,8 @@ type Order struct {
 	// Stated is the cumulative fill that a terminal report states; the order closes as Ending when Filled reaches it.
 	Stated fixed.Qty
 	Ending OrderState
+	// AskedAt is when a cancel or amend was asked for, 0 while none is pending.
+	AskedAt venue.Nanos
 	// SentAt is when it was sent, AckAt when the venue confirmed it (0 before), EndAt when it ended.
 	SentAt, AckAt, EndAt, NotAfter venue.Nanos
 	// Reason is why it ended or was refused.

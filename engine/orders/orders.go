@@ -108,10 +108,22 @@ func (t *Table) Ask(c *venue.Command) bool {
 	} else if o.State != desk.Unknown { // an Unknown order may be cancelled by id, and stays Unknown until the venue speaks
 		o.State = desk.PendingCancel
 	}
+	o.AskedAt = c.Decided
 	c.Slot, c.Client = o.Slot, t.epoch|t.next
 	t.next++
 	t.recount(o.Inst)
 	return true
+}
+
+// Overdue reports whether an order, or what was asked of it, has been without an answer for longer than within.
+func Overdue(o *desk.Order, now, within venue.Nanos) bool {
+	switch o.State {
+	case desk.Pending, desk.Sent:
+		return now-o.SentAt > within
+	case desk.PendingCancel, desk.PendingAmend:
+		return now-o.AskedAt > within
+	}
+	return false
 }
 
 // find returns the live order of an instrument with that client id.
