@@ -1,0 +1,374 @@
+package binance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/valyala/fastjson"
+
+	"oneprice/books/venue"
+	"oneprice/feeds/sign"
+	"oneprice/feeds/wire"
+)
+
+// GatewayOptions is what the spot gateway is made of.
+type GatewayOptions struct {
+	wire.GatewayConfig
+	// Key is the API key's id, Secret its Ed25519 private key or HMAC secret. With Ed25519 the session logs on once and
+	// orders carry no signature; with HMAC each order is signed.
+	Key, Secret sign.Secret
+	// Window is how long after its timestamp the venue may accept a request, 0 for 2 s. Engine is how long the venue's
+	// matching engine may take beyond it, 0 for 10 s (error -1007); Margin is the wait before an order that was not found is
+	// asked for again, 0 for 2 s. Past all three, an order that was not found was never there.
+	Window, Engine, Margin venue.Nanos
+	// Answer is how long a request may be without an answer before its fate counts as unknown, 0 for 5 s.
+	Answer venue.Nanos
+	// Lost, where not nil, is told that messages of the private stream are missing, once the stream is back: Sweep finds
+	// them. It must not block. Called on a goroutine of the gateway.
+	Lost func()
+	// OwnOnly makes CancelAll cancel our orders one by one, for an account that others trade on.
+	OwnOnly bool
+}
+
+// GatewayCounters are exact tallies, readable from any thread.
+type GatewayCounters struct {
+	Sent, NotSent, Maybe, Acks, Fills, Rejects, Cancels, Foreign, Damaged, Unknown, Queries, Connects, Losses, Rest atomic.Uint64
+}
+
+// Gateway is the order side of Binance spot: the WebSocket API with the user-data stream on the same connection, and REST
+// for Sweep, and for cancels while there is no connection (venues/binance.md, sections 2 to 5).
+//
+// Submit belongs to the engine's thread, Run and Sweep have goroutines of their own. Everything that makes reports holds
+// mu; Submit never does.
+type Gateway struct {
+	o     GatewayOptions
+	m     market
+	count GatewayCounters
+	ids   ids
+
+	// Submit's own.
+	orders *Orders
+	frames framer
+	buf    []byte
+	copy   venue.Command
+
+	line   atomic.Pointer[line] // nil while orders cannot leave
+	shut   atomic.Int64         // the venue wants to hear nothing before then
+	full   atomic.Int64         // nor a new order before then
+	offset atomic.Int64         // the venue's clock less ours
+	queue  chan venue.Command   // cancels for REST
+
+	mu      sync.Mutex // everything below
+	out     venue.Reports
+	ctx     context.Context
+	cold    *Orders
+	signer  *sign.Binance
+	coldF   framer
+	coldBuf []byte
+	parser  fastjson.Parser
+	symbols map[string]*venue.Instrument
+	asks    []ask
+	reports []venue.Report
+	failed  error
+	fixed   bool // the clock has been set once since the last success
+
+	rest rest
+}
+
+var errAssembly = errors.New("binance: a gateway lacks a network, a clock, a kill gate, slots or instruments")
+
+// NewGateway makes the gateway of a spot account; Run brings it to life.
+func NewGateway(o GatewayOptions) (*Gateway, error) {
+	if o.Net == nil || o.Clock == nil || o.Kill == nil || o.Currency == nil || o.Slots <= 0 || len(o.Instruments) == 0 {
+		return nil, errAssembly
+	}
+	if !o.Key.Present() {
+		return nil, fmt.Errorf("binance: account %q has no API key", o.Account)
+	}
+	signer, err := sign.NewBinance(o.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("binance: account %q: %w", o.Account, err)
+	}
+	defaults(&o)
+	g := &Gateway{o: o, m: markets[spot.name], ids: newIDs(o.Slots), frames: newFramer(), coldF: newFramer(), buf: make([]byte, 0, 64<<10),
+		coldBuf: make([]byte, 0, 4<<10), queue: make(chan venue.Command, 256), signer: signer, symbols: map[string]*venue.Instrument{}}
+	oc := OrderConfig{RecvWindow: o.Window}
+	for _, in := range o.Instruments {
+		for int(in.Inst) >= len(oc.Instruments) {
+			oc.Instruments = append(oc.Instruments, nil)
+		}
+		oc.Instruments[in.Inst] = in
+		g.symbols[in.Symbol] = in
+	}
+	if !signer.Session() {
+		oc.Key, oc.MAC = string(o.Key.Reveal()), sign.NewHMAC256(o.Secret.Reveal())
+	}
+	g.orders = NewOrders(oc)
+	if oc.MAC != nil {
+		oc.MAC = sign.NewHMAC256(o.Secret.Reveal()) // an HMAC belongs to one goroutine
+	}
+	g.cold = NewOrders(oc)
+	g.rest = rest{g: g, client: http.Client{Transport: &http.Transport{DialContext: o.Net.DialContext, TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 2}},
+		weight: wire.NewLimiter(o.Clock, g.m.weight/2, 60*venue.Second), key: string(o.Key.Reveal())}
+	return g, nil
+}
+
+func defaults(o *GatewayOptions) {
+	for _, d := range []struct {
+		v *venue.Nanos
+		d venue.Nanos
+	}{{&o.Window, 2 * venue.Second}, {&o.Engine, 10 * venue.Second}, {&o.Margin, 2 * venue.Second}, {&o.Answer, 5 * venue.Second}} {
+		if *d.v <= 0 {
+			*d.v = d.d
+		}
+	}
+	if o.WS == "" {
+		o.WS = "wss://ws-api.binance.com:443"
+	}
+	if o.REST == "" {
+		o.REST = markets[spot.name].rest
+	}
+}
+
+// Counters are the tallies so far.
+func (g *Gateway) Counters() *GatewayCounters { return &g.count }
+
+// Up reports whether orders can leave now.
+func (g *Gateway) Up() bool { return g.line.Load() != nil }
+
+// Adopt tells which slot the engine keeps an order of an earlier run in: c is the order as it was sent, with its slot.
+// target is its client id in force, which differs from c.Client when it has been replaced. Submit's thread.
+func (g *Gateway) Adopt(c *venue.Command, target uint64) {
+	s := &g.ids.slots[c.Slot]
+	s.open(c, 0)
+	s.wire.Store(target)
+	g.ids.put(c.Client, c.Client, c.Slot)
+	g.ids.put(target, c.Client, c.Slot)
+}
+
+// marks of request ids, before the 16 digits of the instruction's client id. A New has none.
+const (
+	markNew     = 'n' // as the encoder leaves it out, only in what parses ids
+	markStop    = 'N'
+	markCancel  = 'c'
+	markQuiet   = 'q' // a cancel beside another, whose failure says nothing
+	markReduce  = 'r'
+	markReplace = 'p'
+	markAll     = 'a'
+	markStatus  = 's'
+	markOther   = 'o' // a status asked for by the second id that the order may have
+	markTrades  = 't'
+)
+
+// Submit sends one instruction (books/venue, Gateway). Nothing is allocated.
+func (g *Gateway) Submit(c *venue.Command) venue.Sent {
+	now := g.o.Clock.Now()
+	sent := g.submit(c, now)
+	switch sent {
+	case venue.Out:
+		g.count.Sent.Add(1)
+	case venue.Maybe:
+		g.count.Maybe.Add(1)
+	default:
+		g.count.NotSent.Add(1)
+	}
+	return sent
+}
+
+func (g *Gateway) submit(c *venue.Command, now venue.Nanos) venue.Sent {
+	l := g.line.Load()
+	cancels := c.Op == venue.Cancel || c.Op == venue.CancelAll
+	switch {
+	case c.NotAfter != 0 && now > c.NotAfter, now < venue.Nanos(g.shut.Load()), !cancels && (l == nil || now < venue.Nanos(g.full.Load())):
+		return venue.NotSent
+	case c.Op != venue.CancelAll && int(c.Slot) >= len(g.ids.slots):
+		return venue.NotSent
+	case l == nil:
+		return g.later(c)
+	}
+	at := now + venue.Nanos(g.offset.Load())
+	switch c.Op {
+	case venue.New:
+		return g.place(l, c, now, at)
+	case venue.Amend:
+		return g.amend(l, c, now, at)
+	case venue.Cancel:
+		return g.cancel(l, c, now, at)
+	case venue.CancelAll:
+		return g.cancelAll(l, c, now, at)
+	}
+	return venue.NotSent
+}
+
+// write looks at the kill gate and sends what buf holds.
+func (g *Gateway) write(l *line, op venue.Op) venue.Sent {
+	frame := g.frames.seal(g.buf)
+	if g.o.Kill.Blocks(op) {
+		return venue.NotSent
+	}
+	return l.send(frame)
+}
+
+// fresh is buf with headroom for a frame's header.
+func (g *Gateway) fresh() []byte { return g.buf[:headroom] }
+
+func (g *Gateway) place(l *line, c *venue.Command, now, at venue.Nanos) venue.Sent {
+	var ok bool
+	if c.Type >= venue.StopLoss {
+		g.buf, ok = g.orders.Stop(g.fresh(), markStop, c, at)
+	} else {
+		g.buf, ok = g.orders.Place(g.fresh(), c, at)
+	}
+	if !ok || c.Slot == 0 {
+		return venue.NotSent
+	}
+	s := &g.ids.slots[c.Slot]
+	s.open(c, now)
+	g.ids.put(c.Client, c.Client, c.Slot)
+	sent := g.write(l, c.Op)
+	if sent == venue.NotSent {
+		s.asked.Store(0)
+	}
+	return sent
+}
+
+// amend lowers the quantity in place where only that changes, and otherwise replaces the order, which must then not have
+// been filled: what has been filled in part is amended by a cancel and a new order of the engine's own.
+func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Sent {
+	s := &g.ids.slots[c.Slot]
+	if s.owner.Load() != c.Target || s.asked.Load() != 0 || s.next.Load() != 0 || c.Qty <= 0 {
+		return venue.NotSent
+	}
+	var ok bool
+	reduces := int64(c.Price) == s.price.Load() && c.Qty < s.inForce()
+	if reduces {
+		g.buf, ok = g.orders.Reduce(g.fresh(), markReduce, c.Inst, c.Client, s.wire.Load(), s.target(), c.Qty, at)
+	} else {
+		g.copy = *c
+		s.shape(&g.copy)
+		if s.cum.Load() == 0 {
+			g.buf, ok = g.orders.Replace(g.fresh(), markReplace, &g.copy, s.target(), at)
+		}
+	}
+	if !ok {
+		return venue.NotSent
+	}
+	g.ids.put(c.Client, c.Target, c.Slot)
+	if !reduces {
+		s.next.Store(c.Client)
+	}
+	s.asks(c, now)
+	sent := g.write(l, c.Op)
+	if sent == venue.NotSent {
+		s.next.Store(0)
+		s.asked.Store(0)
+	}
+	return sent
+}
+
+// cancel cancels an order. While a replacement is on its way either may be the one that stands: both are cancelled.
+func (g *Gateway) cancel(l *line, c *venue.Command, now, at venue.Nanos) venue.Sent {
+	s := &g.ids.slots[c.Slot]
+	t := Target{Client: c.Target}
+	if s.owner.Load() == c.Target {
+		t = s.target()
+		if next := s.next.Load(); next != 0 {
+			g.buf, _ = g.orders.Cancel(g.fresh(), markQuiet, c.Inst, c.Client, t, at)
+			if l.send(g.frames.seal(g.buf)) == venue.NotSent {
+				return venue.NotSent
+			}
+			t = Target{Client: next}
+		}
+		g.ids.put(c.Client, c.Target, c.Slot)
+		s.quitID.Store(c.Client)
+		s.quit.Store(int64(now))
+	}
+	var ok bool
+	if g.buf, ok = g.orders.Cancel(g.fresh(), markCancel, c.Inst, c.Client, t, at); !ok {
+		s.quit.Store(0)
+		return venue.NotSent
+	}
+	sent := g.write(l, c.Op)
+	if sent == venue.NotSent {
+		s.quit.Store(0)
+	}
+	return sent
+}
+
+// cancelAll cancels every order of an instrument, or of all of them where none is named.
+func (g *Gateway) cancelAll(l *line, c *venue.Command, now, at venue.Nanos) venue.Sent {
+	if g.o.OwnOnly {
+		return g.cancelOurs(l, c, at)
+	}
+	var all venue.Sent
+	for _, in := range g.o.Instruments {
+		if c.Inst != 0 && c.Inst != in.Inst {
+			continue
+		}
+		g.buf, _ = g.orders.CancelAll(g.fresh(), markAll, in.Inst, c.Client, at)
+		all = worse(all, g.write(l, c.Op))
+	}
+	return max(all, venue.NotSent)
+}
+
+// cancelOurs cancels the orders in our slots one by one.
+func (g *Gateway) cancelOurs(l *line, c *venue.Command, at venue.Nanos) venue.Sent {
+	all := venue.Sent(0)
+	for i := range g.ids.slots {
+		s := &g.ids.slots[i]
+		if s.owner.Load() == 0 || s.ended.Load() || c.Inst != 0 && c.Inst != s.inst() {
+			continue
+		}
+		g.buf, _ = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), s.wire.Load(), s.target(), at)
+		all = worse(all, g.write(l, c.Op))
+		if next := s.next.Load(); next != 0 {
+			g.buf, _ = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), next, Target{Client: next}, at)
+			all = worse(all, g.write(l, c.Op))
+		}
+	}
+	return max(all, venue.NotSent)
+}
+
+// worse is what to say of several writes: Maybe if only some left. 0 is none yet.
+func worse(all, one venue.Sent) venue.Sent {
+	if all == 0 || all == one {
+		return one
+	}
+	return venue.Maybe
+}
+
+// later queues a cancel for REST while there is no connection.
+func (g *Gateway) later(c *venue.Command) venue.Sent {
+	select {
+	case g.queue <- *c:
+		return venue.Out
+	default:
+		return venue.NotSent
+	}
+}
+
+// parse reads a request's id: a mark and 16 digits, or the digits alone.
+func parse(id []byte) (mark byte, client uint64, ok bool) {
+	mark = markNew
+	if len(id) == 17 {
+		mark, id = id[0], id[1:]
+	}
+	if len(id) != 16 {
+		return 0, 0, false
+	}
+	for _, c := range id {
+		switch {
+		case c >= '0' && c <= '9':
+			client = client<<4 | uint64(c-'0')
+		case c >= 'a' && c <= 'f':
+			client = client<<4 | uint64(c-'a'+10)
+		default:
+			return 0, 0, false
+		}
+	}
+	return mark, client, true
+}
