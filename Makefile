@@ -4,9 +4,10 @@ DATA     ?= ../shared/data
 BIN      := bin/oneprice
 TRIO     := $(DATA)/binance/spot-btcusdt.jsonl.gz $(DATA)/binance/usdm-btcusdt.jsonl.gz $(DATA)/binance/cm-btcusd_perp.jsonl.gz
 FUZZTIME ?= 30s
+FOR      ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build fmt check test long race fuzz backtest
+.PHONY: help build fmt check test long race fuzz demo backtest
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; \
 	  done; done
+
+demo: build ## three simulated venues on this machine and the whole engine, for FOR (default 30s)
+	$(BIN) demo --for $(FOR)
 
 backtest: build ## the main job: recorded markets through the whole engine (a generated recording where DATA is absent)
 	@mkdir -p out
