@@ -138,7 +138,7 @@ func (e *Engine) book(r *venue.Report, o *desk.Order) venue.Reason {
 		e.gate.OnOperator(venue.OpReduceOnly, 0, e.d.Now)
 		e.record().SetOperator(venue.OpReduceOnly, 0, 0, why)
 	}
-	if o.Plan != 0 {
+	if o.Plan != 0 && r.Finality != venue.Reversed {
 		e.legs.Fill(o, f.Fill)
 	}
 	return venue.OK

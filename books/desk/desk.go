@@ -88,13 +88,14 @@ type Order struct {
 	Price    fixed.Price
 	// Qty is the quantity in force, Filled the cumulative fill.
 	Qty, Filled fixed.Qty
-	// NextPrice and NextQty are what a pending amend asks for.
-	NextPrice fixed.Price
-	NextQty   fixed.Qty
+	// NextPrice and NextQty are what a pending amend asks for, NextClient its own client id; 0 when none is pending.
+	NextPrice  fixed.Price
+	NextQty    fixed.Qty
+	NextClient uint64
 	// Stated is the cumulative fill that a terminal report states; the order closes as Ending when Filled reaches it.
 	Stated fixed.Qty
 	Ending OrderState
-	// AskedAt is when a cancel or amend was asked for, 0 while none is pending.
+	// AskedAt is when a cancel or amend was last asked for, 0 before the first.
 	AskedAt venue.Nanos
 	// SentAt is when it was sent, AckAt when the venue confirmed it (0 before), EndAt when it ended.
 	SentAt, AckAt, EndAt, NotAfter venue.Nanos

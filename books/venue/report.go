@@ -79,7 +79,9 @@ type Report struct {
 	// Open is the order quantity in force.
 	Open fixed.Qty
 	Fee  fixed.Cash
-	Seq  uint64
+	// Seq of a SentReport is the Op that was submitted; of Amended and AmendRejected the client id of the amend itself
+	// where the gateway knows it, else 0; of other kinds whatever number the venue gives its reports.
+	Seq uint64
 	// Ref[0] is the length of the id in Ref[1:]: order id of an Ack, trade id of a Fill. Exact, never hashed.
 	Ref [40]byte
 }

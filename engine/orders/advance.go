@@ -9,20 +9,20 @@ import (
 // Advance is the transition function: it moves o by one report and returns the newly filled quantity. It is total: every
 // report is legal in every state, and one that proves nothing changes nothing. Pure in its arguments.
 func Advance(o *desk.Order, r *venue.Report) fixed.Qty {
-	var fill fixed.Qty
+	if r.Kind == venue.Fill {
+		return filled(o, r)
+	}
+	if o.State.Done() {
+		return 0
+	}
 	switch r.Kind {
 	case venue.SentReport:
 		sent(o, r)
 	case venue.Ack:
-		if !o.State.Done() {
-			o.Ref = r.Ref
-			o.AckAt = r.Recv
-			if o.State == desk.Pending || o.State == desk.Sent || o.State == desk.Unknown {
-				o.State = rests(o)
-			}
+		o.Ref, o.AckAt = r.Ref, max(r.Recv, 1) // 0 says that it was never confirmed
+		if o.State == desk.Pending || o.State == desk.Sent || o.State == desk.Unknown {
+			o.State = rests(o)
 		}
-	case venue.Fill:
-		fill = filled(o, r)
 	case venue.Cancelled:
 		ends(o, desk.Cancelled, r)
 	case venue.Expired:
@@ -30,36 +30,22 @@ func Advance(o *desk.Order, r *venue.Report) fixed.Qty {
 	case venue.RejectedReport:
 		ends(o, desk.Rejected, r)
 	case venue.Amended:
-		if !o.State.Done() {
-			o.Qty, o.Price = r.Open, r.Price
-			o.NextQty, o.NextPrice = 0, 0
-			if o.State != desk.PendingCancel {
-				o.State = rests(o)
-			}
-			if o.Filled >= o.Qty {
-				o.State = desk.Filled
-			}
-		}
+		amended(o, r)
 	case venue.AmendRejected:
-		if !o.State.Done() {
-			o.NextQty, o.NextPrice = 0, 0
-			if o.State == desk.PendingAmend {
-				o.State = rests(o)
-			}
+		if r.Seq == 0 || r.Seq == o.NextClient { // else it answers an amend before the pending one
+			forget(o)
 		}
 	case venue.CancelRejected:
 		if o.State == desk.PendingCancel {
 			o.State = rests(o)
 		}
 	}
-	return fill
+	closes(o)
+	return 0
 }
 
 // sent books our own gateway's answer. r.Seq is the Op that was submitted.
 func sent(o *desk.Order, r *venue.Report) {
-	if o.State.Done() {
-		return
-	}
 	op := venue.Op(r.Seq)
 	switch venue.Sent(r.Flags) {
 	case venue.Out:
@@ -67,70 +53,99 @@ func sent(o *desk.Order, r *venue.Report) {
 			o.State = desk.Sent
 		}
 	case venue.Maybe:
-		o.State = desk.Unknown
+		// The venue's own word may have come first; then there is no doubt.
+		if op == venue.New && o.AckAt == 0 && o.Filled == 0 || op == venue.Cancel && o.State == desk.PendingCancel ||
+			op == venue.Amend && o.State == desk.PendingAmend {
+			o.State = desk.Unknown
+		}
 	case venue.NotSent:
 		switch {
-		case op == venue.New && o.State == desk.Pending:
+		case op == venue.New: // whatever was asked of it since: nobody has it
 			o.State, o.Reason = desk.Rejected, r.Reason
-		case op == venue.Amend && o.State == desk.PendingAmend:
-			o.NextQty, o.NextPrice = 0, 0
-			o.State = rests(o)
+		case op == venue.Amend:
+			forget(o)
 		case op == venue.Cancel && o.State == desk.PendingCancel:
 			o.State = rests(o)
 		}
 	}
 }
 
-// Increment is what a Fill adds to its order: the report's own increment, or where the venue states totals only, the
-// total less what is known. Not positive for a fill that is known already.
+// amended takes the price and quantity that the venue states to be in force. They end the pending amend only when they
+// are its own, or when nothing more can fill; after any other change it may still come.
+func amended(o *desk.Order, r *venue.Report) {
+	if r.Seq != 0 && r.Seq != o.NextClient {
+		return // said before, of an amend before the pending one
+	}
+	o.Qty, o.Price = r.Open, r.Price
+	if r.Seq != 0 || (r.Open == o.NextQty && r.Price == o.NextPrice) || r.Open <= r.Cum {
+		forget(o)
+	}
+	if o.State != desk.PendingCancel {
+		o.State = rests(o)
+	}
+}
+
+// forget drops the pending amend.
+func forget(o *desk.Order) {
+	o.NextQty, o.NextPrice, o.NextClient = 0, 0, 0
+	if o.State == desk.PendingAmend {
+		o.State = rests(o)
+	}
+}
+
+// closes ends an order whose fills are all known: those that a terminal report stated, or its whole quantity with no
+// larger one pending.
+func closes(o *desk.Order) {
+	switch {
+	case o.State.Done():
+	case o.Ending != desk.NoOrder:
+		if o.Filled >= o.Stated {
+			o.State = o.Ending
+		}
+	case o.Filled >= max(o.Qty, o.NextQty):
+		o.State = desk.Filled
+	}
+}
+
+// Increment is what a Fill adds to its order: the report's own increment, or where the venue states totals only, or a fill
+// has no id by which it could be told from its repetition, the total less what is known. Not positive for a fill that is
+// known already.
 func Increment(o *desk.Order, r *venue.Report) fixed.Qty {
-	if r.Flags&venue.CumulativeOnly != 0 {
+	if r.Flags&venue.CumulativeOnly != 0 || (r.Ref[0] == 0 && r.Cum > 0) {
 		return r.Cum - o.Filled
 	}
 	return r.Fill
 }
 
-// filled books a fill.
+// filled books a fill. One that is reversed concerns the ledger alone: the order does not work again.
 func filled(o *desk.Order, r *venue.Report) fixed.Qty {
 	add := Increment(o, r)
-	if add <= 0 {
+	if add <= 0 || r.Finality == venue.Reversed {
 		return 0
 	}
 	o.Filled += add
-	if o.State.Done() {
-		return add // late, legal: the ledger books it
+	switch o.State {
+	case desk.Pending, desk.Sent, desk.Unknown, desk.Open, desk.PartlyFilled:
+		o.State = rests(o)
 	}
-	switch {
-	case o.Ending != desk.NoOrder:
-		if o.Filled >= o.Stated {
-			o.State = o.Ending
-		}
-	case o.Filled >= o.Qty && o.NextQty <= o.Qty:
-		o.State = desk.Filled
-	case o.State == desk.PendingCancel || o.State == desk.PendingAmend:
-	default:
-		o.State = desk.PartlyFilled
-	}
+	closes(o) // a late fill of a done order is legal, and the ledger books it
 	return add
 }
 
 // ends closes an order once its fills agree with what the terminal report states.
 func ends(o *desk.Order, as desk.OrderState, r *venue.Report) {
-	if o.State.Done() {
-		return
-	}
-	o.Reason = r.Reason
-	if r.Cum > o.Filled {
-		o.Ending, o.Stated = as, r.Cum
-		return
-	}
-	o.State = as
+	o.Reason, o.Ending, o.Stated = r.Reason, as, r.Cum
 }
 
-// rests is the state of an order that stands at the venue.
+// rests is the state of an order that stands at the venue, as far as is known.
 func rests(o *desk.Order) desk.OrderState {
-	if o.Filled > 0 {
+	switch {
+	case o.NextClient != 0:
+		return desk.PendingAmend
+	case o.Filled > 0:
 		return desk.PartlyFilled
+	case o.AckAt == 0:
+		return desk.Sent // a cancel overtook it
 	}
 	return desk.Open
 }

@@ -100,7 +100,7 @@ func (t *Table) Ask(c *venue.Command) bool {
 		return false
 	}
 	if c.Op == venue.Amend {
-		if o.State != desk.Open && o.State != desk.PartlyFilled {
+		if o.State != desk.Open && o.State != desk.PartlyFilled || o.Ending != desk.NoOrder {
 			return false
 		}
 		o.NextPrice, o.NextQty = c.Price, c.Qty
@@ -111,17 +111,23 @@ func (t *Table) Ask(c *venue.Command) bool {
 	o.AskedAt = c.Decided
 	c.Slot, c.Client = o.Slot, t.epoch|t.next
 	t.next++
+	if c.Op == venue.Amend {
+		o.NextClient = c.Client
+	}
 	t.recount(o.Inst)
 	return true
 }
 
-// Overdue reports whether an order, or what was asked of it, has been without an answer for longer than within.
+// Overdue reports whether an order, or what was asked of it, has been without an answer for longer than within: a sending,
+// a cancel or amend, the end of an order that does not rest, or the fills that its end has stated.
 func Overdue(o *desk.Order, now, within venue.Nanos) bool {
 	switch o.State {
 	case desk.Pending, desk.Sent:
 		return now-o.SentAt > within
 	case desk.PendingCancel, desk.PendingAmend:
-		return now-o.AskedAt > within
+		return now-max(o.AskedAt, o.AckAt) > within // a sweep that finds it standing says so by an Ack
+	case desk.Open, desk.PartlyFilled:
+		return (o.TIF != venue.GTC || o.Ending != desk.NoOrder) && now-max(o.SentAt, o.AskedAt, o.AckAt) > within
 	}
 	return false
 }
@@ -178,13 +184,13 @@ func (t *Table) Apply(r *venue.Report, now venue.Nanos) Effect {
 // TimeOut turns a live order whose answer is overdue into Unknown. It reports whether the state changed.
 func (t *Table) TimeOut(o *desk.Order) bool {
 	switch o.State {
-	case desk.Pending, desk.Sent, desk.PendingCancel, desk.PendingAmend:
-		o.State = desk.Unknown
-		t.stats.Unknown++
-		t.recount(o.Inst)
-		return true
+	case desk.NoOrder, desk.Unknown, desk.Filled, desk.Cancelled, desk.Rejected, desk.Expired:
+		return false
 	}
-	return false
+	o.State = desk.Unknown
+	t.stats.Unknown++
+	t.recount(o.Inst)
+	return true
 }
 
 // close takes a done order off the live list and frees its slot, last in line.

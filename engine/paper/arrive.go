@@ -216,12 +216,13 @@ func (g *Gateway) amend(p *pit, c *venue.Command, at venue.Nanos) {
 		why = venue.BookNotLive // the queue it would join cannot be seen
 	}
 	if why != venue.OK {
-		g.report(p, &o, venue.AmendRejected, at).Reason = why
+		r := g.report(p, &o, venue.AmendRejected, at)
+		r.Reason, r.Seq = why, c.Client
 		return
 	}
 	keeps := c.Price == o.price && c.Qty <= o.qty
 	o.price, o.qty = c.Price, c.Qty
-	g.report(p, &o, venue.Amended, at)
+	g.report(p, &o, venue.Amended, at).Seq = c.Client
 	if keeps {
 		s.rests[i].qty = o.qty
 		return
@@ -236,5 +237,6 @@ func (g *Gateway) amend(p *pit, c *venue.Command, at venue.Nanos) {
 // denied answers a cancel or amend of an order that is not there.
 func (g *Gateway) denied(p *pit, c *venue.Command, kind venue.ReportKind, why venue.Reason, at venue.Nanos) {
 	o := rest{client: c.Target, slot: c.Slot}
-	g.report(p, &o, kind, at).Reason = why
+	r := g.report(p, &o, kind, at)
+	r.Reason, r.Seq = why, c.Client
 }
