@@ -101,7 +101,7 @@ func ladder(t *btree.BTreeG[level], most int) []level {
 type quoter struct {
 	fee, half, step, edge, band decimal.Decimal
 	gamma                       decimal.Decimal
-	inventory, qty              decimal.Decimal
+	qty                         decimal.Decimal
 	live                        map[string]decimal.Decimal // working price by side and layer
 	last                        float64
 	variance, seconds           float64
