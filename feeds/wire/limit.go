@@ -19,6 +19,7 @@ type Limiter struct {
 	spent  []spend // oldest first
 	sum    int64
 	closed venue.Nanos // nothing before this instant: the venue said so
+	until  venue.Nanos // the latest instant that Wait has waited for
 }
 
 type spend struct {
@@ -61,10 +62,25 @@ func (l *Limiter) Wait(ctx context.Context, cost int64) error {
 		if ok {
 			return nil
 		}
+		l.waits(wait)
 		if err := l.clock.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
+}
+
+func (l *Limiter) waits(wait venue.Nanos) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = max(l.until, l.clock.Now()+wait)
+}
+
+// Until is the latest instant for which the allowance has made anyone wait, 0 never: what was held up before it was so by
+// the venue's limits.
+func (l *Limiter) Until() venue.Nanos {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.until
 }
 
 // Stated takes the venue's own figure of what is spent in the current span. What it counts beyond ours (another process,

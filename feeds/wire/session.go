@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,7 +39,7 @@ type SessionConfig struct {
 	// MaxMessage is the largest message believed, in bytes.
 	MaxMessage int64
 	Backoff    Backoff
-	// Proven is how long a connection must have lived for the backoff to start anew.
+	// Proven is how long a connection must have lived, from its upgrade on, for the backoff to start anew.
 	Proven venue.Nanos
 	// Attempts is the venue's budget of connections, Messages that of what we send.
 	Attempts, Messages *Limiter
@@ -50,7 +49,8 @@ type SessionConfig struct {
 	Venue   venue.ID
 	// Insts are the instruments on this connection; each gets a Gap when it is lost.
 	Insts []venue.Inst
-	// Opened, where not nil, is called on the reading goroutine once Hello is sent.
+	// Opened, where not nil, is called on the reading goroutine once connected, before the first message is read; Hello may
+	// still be on its way.
 	Opened func()
 	// Raw, where not nil, sees every message before it is decoded.
 	Raw func(recv venue.Nanos, msg []byte)
@@ -70,6 +70,7 @@ type Session struct {
 	count SessionCounters
 	drop  bool // an overflow has to be told before anything else of the connection
 	conn  atomic.Pointer[websocket.Conn]
+	began venue.Nanos // of the connection, 0 while there never was one
 }
 
 // NewSession makes a session that Run brings to life.
@@ -108,18 +109,14 @@ func (s *Session) Run(ctx context.Context) error {
 		return fmt.Errorf("wire: session %s lacks a network, a clock or a limit", c.Name)
 	}
 	for ctx.Err() == nil {
-		opened := c.Clock.Now()
-		err := s.once(ctx)
+		s.began = 0
+		_ = s.once(ctx) // counted; the Gap says so to the engine
 		if ctx.Err() != nil {
 			break
 		}
 		s.lost()
-		if c.Clock.Now()-opened > c.Proven {
+		if s.began != 0 && c.Clock.Now()-s.began > c.Proven {
 			c.Backoff.Reset()
-		}
-		var e *Error
-		if errors.As(err, &e) && e.Kind == RateLimited && c.Attempts != nil {
-			c.Attempts.Close(c.Backoff.Max)
 		}
 		if c.Clock.Sleep(ctx, c.Backoff.Next()) != nil {
 			break
@@ -142,6 +139,7 @@ func (s *Session) once(ctx context.Context) error {
 		return err
 	}
 	s.count.Connects.Add(1)
+	s.began = c.Clock.Now()
 	s.conn.Store(conn)
 	life, end := context.WithCancel(ctx)
 	written := make(chan struct{})
@@ -150,7 +148,7 @@ func (s *Session) once(ctx context.Context) error {
 		s.write(life, conn)
 	}()
 	stop := context.AfterFunc(ctx, func() { conn.UnderlyingConn().Close() })
-	err = s.read(conn)
+	err = s.read(ctx, conn)
 	stop()
 	end()
 	s.conn.Store(nil)
@@ -183,6 +181,9 @@ func (s *Session) dial(ctx context.Context) (*websocket.Conn, error) {
 		switch answer.StatusCode {
 		case http.StatusTooManyRequests, http.StatusTeapot:
 			kind = RateLimited
+			if c.Attempts != nil {
+				c.Attempts.Close(max(retryAfter(answer.Header), c.Backoff.Max))
+			}
 		case http.StatusUnauthorized, http.StatusForbidden:
 			kind = Auth
 		}
@@ -191,7 +192,7 @@ func (s *Session) dial(ctx context.Context) (*websocket.Conn, error) {
 }
 
 // read is the reading goroutine: stamp, decode, publish.
-func (s *Session) read(conn *websocket.Conn) error {
+func (s *Session) read(ctx context.Context, conn *websocket.Conn) error {
 	c := &s.cfg
 	alive := func() { conn.SetReadDeadline(c.Clock.Deadline(c.Silence)) }
 	alive()
@@ -217,7 +218,7 @@ func (s *Session) read(conn *websocket.Conn) error {
 		if c.Raw != nil {
 			c.Raw(recv, msg)
 		}
-		if s.decode(dec, recv, msg) != venue.Ignored {
+		if s.decode(ctx, dec, recv, msg) != venue.Ignored {
 			alive() // an answer to our own request is no proof that the streams live
 		}
 	}
@@ -247,7 +248,7 @@ func (s *Session) fill(r io.Reader, alive func()) ([]byte, error) {
 }
 
 // decode turns one message into records and publishes them. It returns what the decoder said.
-func (s *Session) decode(dec Decoder, recv venue.Nanos, msg []byte) venue.Reason {
+func (s *Session) decode(ctx context.Context, dec Decoder, recv venue.Nanos, msg []byte) venue.Reason {
 	ev, why := dec.Decode(recv, msg)
 	switch why {
 	case venue.OK, venue.Ignored, venue.Duplicate:
@@ -265,7 +266,7 @@ func (s *Session) decode(dec Decoder, recv venue.Nanos, msg []byte) venue.Reason
 		s.count.Dropped.Add(1)
 		return why
 	}
-	if !Publish(s.cfg.Clock, s.cfg.Sink, ev) {
+	if !Publish(ctx, s.cfg.Clock, s.cfg.Sink, ev) {
 		s.drop = true
 		s.count.Dropped.Add(1)
 	}
@@ -340,19 +341,23 @@ func (s *Session) put(ctx context.Context, conn *websocket.Conn, m []byte) bool 
 	return true
 }
 
-// Publish puts a decoder's records, message part by message part. A snapshot waits for room; deltas do not: false says
-// that the ring was full and the rest was dropped.
-func Publish(clock *Clock, out venue.Sink, ev []venue.Event) bool {
+// Publish puts a decoder's records, message part by message part. A snapshot waits for room, as long as ctx lasts; deltas
+// do not. False says that the rest was dropped: the ring was full, or will never take it.
+func Publish(ctx context.Context, clock *Clock, out venue.Sink, ev []venue.Event) bool {
 	for len(ev) > 0 {
 		n := 1
 		for ev[n-1].Flags&venue.Last == 0 {
 			n++
 		}
-		for out.Put(ev[:n]) != venue.OK {
-			if ev[0].Kind != venue.Head || ev[0].Flags&venue.Snapshot == 0 {
+		for {
+			why := out.Put(ev[:n])
+			if why == venue.OK {
+				break
+			}
+			patient := why == venue.RingFull && ev[0].Kind == venue.Head && ev[0].Flags&venue.Snapshot != 0
+			if !patient || clock.Sleep(ctx, 20*venue.Microsecond) != nil {
 				return false
 			}
-			<-clock.Timer(20 * venue.Microsecond).C
 		}
 		ev = ev[n:]
 	}

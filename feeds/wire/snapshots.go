@@ -153,8 +153,10 @@ func (s *Snapshots) fetch(ctx context.Context, i venue.Inst) error {
 	if why != venue.OK {
 		return &Error{c.Name, "decode book", Protocol, fmt.Errorf("%s: %s", url, why)}
 	}
+	if !Publish(ctx, c.Clock, c.Sink, ev) {
+		return &Error{c.Name, "book", Transient, fmt.Errorf("%s: no room for it within %v", url, time.Duration(c.Timeout))}
+	}
 	s.count.Fetched.Add(1)
-	Publish(c.Clock, c.Sink, ev)
 	return nil
 }
 

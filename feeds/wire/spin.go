@@ -20,7 +20,7 @@ import (
 type spinConn struct {
 	net.Conn
 	raw  syscall.RawConn
-	due  atomic.Int64 // read deadline, Unix nanoseconds, 0 none
+	due  atomic.Int64 // read deadline, nanoseconds since spinBegan, 0 none
 	idle func()       // called between empty turns; never nil
 }
 
@@ -63,7 +63,7 @@ func (c *spinConn) Read(p []byte) (n int, err error) {
 		}
 		c.idle()
 		if turn&63 == 63 {
-			if d := c.due.Load(); d != 0 && time.Now().UnixNano() > d {
+			if d := c.due.Load(); d != 0 && int64(time.Since(spinBegan)) > d {
 				return 0, os.ErrDeadlineExceeded
 			}
 			runtime.Gosched() // lets the collector and others on this processor in
@@ -73,20 +73,26 @@ func (c *spinConn) Read(p []byte) (n int, err error) {
 
 // SetReadDeadline is kept here as well: the poller's own never fires, since nothing waits in it.
 func (c *spinConn) SetReadDeadline(t time.Time) error {
-	c.due.Store(nanosOf(t))
+	c.due.Store(sinceBegan(t))
 	return nil
 }
 
 func (c *spinConn) SetDeadline(t time.Time) error {
-	c.due.Store(nanosOf(t))
+	c.due.Store(sinceBegan(t))
 	return c.Conn.SetWriteDeadline(t)
 }
 
-func nanosOf(t time.Time) int64 {
+// spinBegan anchors deadlines on the monotonic clock: a step of the wall clock must not end or prolong a read.
+var spinBegan = time.Now()
+
+func sinceBegan(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixNano()
+	if d := int64(t.Sub(spinBegan)); d != 0 {
+		return d
+	}
+	return 1
 }
 
 // spin makes a dialer's connections busy-poll, under TLS too: the handshake is done here, over the spinning connection.
@@ -96,7 +102,12 @@ func spin(d *websocket.Dialer, n Net, conf *tls.Config) {
 		if err != nil {
 			return nil, err
 		}
-		return Spinning(c, nil)
+		s, err := Spinning(c, nil)
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		return s, nil
 	}
 	d.NetDialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := d.NetDialContext(ctx, network, address)
