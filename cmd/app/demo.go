@@ -141,10 +141,8 @@ type DemoReport struct {
 	TruthCompared uint64 `json:"truth_compared"`
 	TruthWrong    uint64 `json:"truth_wrong"`
 	FirstWrong    string `json:"first_wrong,omitempty"`
-	// LiveAgainMaxMs is the longest that a book took to be Live again.
+	// LiveAgainMaxMs is the longest that a book was not Live, whatever held it up: faults that went on, or a venue's budget.
 	LiveAgainMaxMs int64 `json:"live_again_max_ms"`
-	// NotLiveOrders counts orders that left on a book that was not Live: never more than 0.
-	NotLiveOrders uint64 `json:"orders_on_books_not_live"`
 }
 
 func (r *DemoReport) text(w io.Writer) {
