@@ -168,7 +168,7 @@ func (b *Book) Why() venue.Reason { return b.why }
 // Seq is the venue id of the last applied frame.
 func (b *Book) Seq() uint64 { return b.seq }
 
-// Recv is when the last frame or touch or sign of life was received.
+// Recv is when the last frame, or sign of life of the book itself, was received.
 func (b *Book) Recv() venue.Nanos { return b.recv }
 
 // Lag is venue lag: (recv − venue time) of the last delta less its minimum over the last 30 to 60 seconds; 0 when the

@@ -46,14 +46,14 @@ func (q *touches) drop() { q.head, q.n = q.head+1, q.n-1 }
 
 // ApplyTouch takes the venue's own best bid and offer. A touch with the id of the book is compared with it at once, one
 // that is ahead when the book arrives there, each at most once; until then the worse of both is what Best and Levels say.
-// A touch that is behind, or has no id, is only a sign of life.
+// A touch that is behind, or has no id, changes nothing. No touch is a sign of life of the book: it comes on a stream of its
+// own, which may go on while the book's is frozen.
 func (b *Book) ApplyTouch(e *venue.Event) Outcome {
 	before := b.state
 	return b.applyTouch(e) | b.since(before)
 }
 
 func (b *Book) applyTouch(e *venue.Event) Outcome {
-	b.alive(e.Seen())
 	t := touch{e.Seq, venue.Level{Price: fixed.Price(e.W[0]), Qty: fixed.Qty(e.W[1])}, venue.Level{Price: fixed.Price(e.W[2]), Qty: fixed.Qty(e.W[3])}}
 	if why := b.checkTouch(&t); why != venue.OK {
 		return b.stale(why)

@@ -357,7 +357,6 @@ func (w *twin) complete(h *venue.Event) {
 }
 
 func (w *twin) touch(e *venue.Event) {
-	w.recv = max(w.recv, e.Seen())
 	bid, ask := e.Level(0), e.Level(0)
 	bid.Price, bid.Qty = fixed.Price(e.W[0]), fixed.Qty(e.W[1])
 	ask.Price, ask.Qty = fixed.Price(e.W[2]), fixed.Qty(e.W[3])

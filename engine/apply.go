@@ -22,12 +22,14 @@ func (e *Engine) events(ev []venue.Event) {
 			e.trust(x.Inst, e.d.Books[x.Inst].Apply(ev[i:i+n]))
 		case venue.Touch:
 			e.trust(x.Inst, e.d.Books[x.Inst].ApplyTouch(x))
-		case venue.Trade:
-			e.d.Books[x.Inst].Alive(x.Seen())
 		case venue.Gap:
 			e.each(x, func(b *books.Book) books.Outcome { return b.Invalidate(venue.Reason(x.W[0])) })
 		case venue.Alive:
-			e.each(x, func(b *books.Book) books.Outcome { b.Alive(x.Seen()); return 0 })
+			// A heartbeat of the whole connection proves the socket, not a book: one stream may freeze beneath it.
+			if x.Inst != 0 {
+				e.d.Books[x.Inst].Alive(x.Seen())
+			}
+		case venue.Trade: // for taps; trades have a stream of their own and prove nothing of the book
 		default:
 			e.control(x)
 		}

@@ -35,7 +35,7 @@ var update = flag.Bool("update", false, "rewrite the expected output of the scri
 //	plan a:X buy 101@5 / b:X sell 103@5 [in_turn] [unwind]
 //	report ack|fill|cancelled|expired|rejected|… #1 [Q@P] [cum N]
 //	sent out|maybe|not_sent #1 new|cancel|amend
-//	kill, lift, room audit full|free, gap a:X, fx USD 1.0001
+//	kill, lift, room audit full|free, gap a:X, heartbeat a:X, fx USD 1.0001
 //	step NOW                                    NOW in milliseconds
 func TestStep_scripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -174,7 +174,7 @@ func (s *script) line(f []string, out *bytes.Buffer) {
 		sent := map[string]venue.Sent{"out": venue.Out, "maybe": venue.Maybe, "not_sent": venue.NotSent}[f[1]]
 		op := map[string]venue.Op{"new": venue.New, "cancel": venue.Cancel, "amend": venue.Amend}[f[3]]
 		s.batch.Reports = append(s.batch.Reports, venue.Report{Kind: venue.SentReport, Flags: uint8(sent), Seq: uint64(op), Inst: o.Inst, Venue: o.Venue, Slot: o.Slot, Client: o.Client})
-	case "kill", "lift", "room", "gap", "fx":
+	case "kill", "lift", "room", "gap", "heartbeat", "fx":
 		s.control(f)
 	case "step":
 		s.step(venue.Nanos(1_800_000_000_000+s.number(f[1]))*venue.Millisecond, out)

@@ -143,6 +143,8 @@ func (s *script) control(f []string) {
 		s.kill.Lift()
 	case "room":
 		e.SetRoom(venue.RingAudit, f[2] == "full", 0)
+	case "heartbeat":
+		e.SetAlive(s.d.Instrument(s.inst(f[1])).Venue, 0, 0, 0)
 	case "gap":
 		in := s.d.Instrument(s.inst(f[1]))
 		e.SetGap(in.Venue, in.Inst, venue.SequenceGap, 1, 3, 0)

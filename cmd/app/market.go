@@ -230,14 +230,13 @@ func (s *Shelf) Apply(ev []venue.Event) {
 		case venue.Touch:
 			b := s.Books[e.Inst]
 			s.changed(b, b.ApplyTouch(e))
-		case venue.Trade:
-			s.Books[e.Inst].Alive(e.Seen())
 		case venue.Gap:
 			why := venue.Reason(e.W[0])
 			s.each(e, func(b *books.Book) books.Outcome { return b.Invalidate(why) })
 		case venue.Alive:
-			at := e.Seen()
-			s.each(e, func(b *books.Book) books.Outcome { b.Alive(at); return 0 })
+			if e.Inst != 0 { // a heartbeat of the connection proves no book
+				s.Books[e.Inst].Alive(e.Seen())
+			}
 		case venue.TickChange:
 			b := s.Books[e.Inst]
 			in := b.Instrument()
