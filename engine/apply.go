@@ -72,6 +72,7 @@ func (e *Engine) control(x *venue.Event) {
 		if k == venue.OpKill || k == venue.OpDisarm {
 			e.cancelAll(x.Venue)
 		}
+		e.killed = e.killed || k == venue.OpKill
 	}
 }
 
@@ -107,7 +108,15 @@ func (e *Engine) report(r *venue.Report) {
 	if o == nil {
 		e.orders.Apply(r, e.d.Now) // counted as an orphan
 		rec.Reason = venue.UnknownTarget
+		if r.Kind == venue.Fill && e.ledger.Known(r) {
+			rec.Reason = venue.Duplicate
+			e.counts.Duplicates++
+			return
+		}
 		e.gate.OnReport(r, nil, e.d)
+		if r.Kind == venue.Fill {
+			e.reduceOnly(venue.UnknownTarget) // somebody else's, or so late that its slot has another order
+		}
 		return
 	}
 	rec.SetOf(o)
@@ -136,14 +145,18 @@ func (e *Engine) book(r *venue.Report, o *desk.Order) venue.Reason {
 		e.counts.Duplicates++
 		return why
 	default:
-		// A fill that the ledger cannot hold leaves positions untrue: no new risk may be taken on them.
-		e.gate.OnOperator(venue.OpReduceOnly, 0, e.d.Now)
-		e.record().SetOperator(venue.OpReduceOnly, 0, 0, why)
+		e.reduceOnly(why)
 	}
 	if o.Plan != 0 && r.Finality != venue.Reversed {
 		e.legs.Fill(o, f.Fill)
 	}
 	return venue.OK
+}
+
+// reduceOnly is what a fill that cannot be booked leads to: positions are untrue, and no new risk may be taken on them.
+func (e *Engine) reduceOnly(why venue.Reason) {
+	e.gate.OnOperator(venue.OpReduceOnly, 0, e.d.Now)
+	e.record().SetOperator(venue.OpReduceOnly, 0, 0, why)
 }
 
 // time does what the passing of time asks for.
@@ -165,6 +178,9 @@ func (e *Engine) time() {
 			o := &e.d.Orders[s]
 			if orders.Overdue(o, now, e.cfg.AnswerWithin) {
 				e.overdue(o)
+			}
+			if e.killed && e.gate.Killed(o.Venue) && e.outlives(o) {
+				e.cancel(o)
 			}
 		}
 	}

@@ -111,8 +111,25 @@ func (e *Engine) cancelAll(v venue.ID) {
 		}
 		live := e.d.Live[in.Inst]
 		for i := range live {
-			o := &e.d.Orders[live[i]]
-			e.intent(&desk.Intent{Op: venue.Cancel, Inst: in.Inst, Target: o.Client, Strategy: o.Strategy, Role: o.Role, Side: o.Side})
+			e.cancel(&e.d.Orders[live[i]])
 		}
 	}
+}
+
+// cancel asks for the end of one order in the name of whoever placed it.
+func (e *Engine) cancel(o *desk.Order) {
+	e.intent(&desk.Intent{Op: venue.Cancel, Inst: o.Inst, Target: o.Client, Strategy: o.Strategy, Role: o.Role, Side: o.Side})
+}
+
+// outlives reports whether an order of a killed venue needs another cancel: the first one found no room, did not leave,
+// was refused while an amend was under way, or has had no answer for as long as one may take. A cancel may be repeated;
+// it cannot make anything worse.
+func (e *Engine) outlives(o *desk.Order) bool {
+	switch o.State {
+	case desk.PendingCancel:
+		return false
+	case desk.Unknown:
+		return e.d.Now-o.AskedAt > e.cfg.AnswerWithin
+	}
+	return true
 }

@@ -76,6 +76,7 @@ type Engine struct {
 	nextMark venue.Nanos
 	nextLook venue.Nanos
 	started  bool
+	killed   bool // there was a kill: look for orders that outlive it
 	counts   Counters
 }
 
@@ -167,11 +168,12 @@ func (e *Engine) playbooks() {
 	}
 }
 
-// own marks what a strategy said as its own.
+// own marks what a strategy said as its own. Only a plan's own legs and the playbook may use its reservation, which passes
+// breakers and guards, so an intent outside of a plan names none.
 func (e *Engine) own(strategy uint16) {
 	in := e.said.Intents()
 	for i := range in {
-		in[i].Strategy = strategy
+		in[i].Strategy, in[i].Plan, in[i].Leg = strategy, 0, 0
 	}
 	ps := e.said.Plans()
 	for i := range ps {

@@ -34,7 +34,7 @@ func (f *flags) set(bit flags, on bool) {
 // permits asks whether anything may be sent at all.
 func (g *Gate) permits(c *candidate) bool {
 	c.flags = g.flags | c.v.flags | c.s.flags | c.st.flags
-	if (c.flags&^(reduceOnly|streakReached) != 0 || g.kill.On()) && !g.flagged(c) {
+	if c.flags&^(reduceOnly|streakReached) != 0 && !g.flagged(c) {
 		return false
 	}
 	if c.inst.Status != venue.Trading && !c.status() {
@@ -65,7 +65,7 @@ func (g *Gate) permits(c *candidate) bool {
 // flagged names the first of the flags that refuses.
 func (g *Gate) flagged(c *candidate) bool {
 	switch f := c.flags; {
-	case f&killed != 0 || g.kill.On():
+	case f&killed != 0:
 		return c.no(RuleKill, venue.Killed)
 	case f&disarmed != 0 && c.leg == nil:
 		return c.no(RuleArmed, venue.NotArmed)

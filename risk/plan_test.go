@@ -219,7 +219,7 @@ func TestPlan_playbookIsCovered(t *testing.T) {
 	w.d.Books[spotB].Invalidate(venue.SequenceGap)
 	require.Equal(t, RuleBookState, w.check(complete).Rule)
 	require.EqualValues(t, 60, w.g.slots[spotB].holds[1].qty, "a refusal keeps the reservation")
-	w.kill.Set()
+	w.g.OnOperator(venue.OpKill, 0, w.d.Now)
 	require.Equal(t, RuleKill, w.check(complete).Rule)
 	w.g.EndPlan(1, w.d)
 	require.Zero(t, w.g.slots[spotB].holds[1])

@@ -131,10 +131,6 @@ func TestRules_killArmRoom(t *testing.T) {
 		w.g.OnOperator(venue.OpLift, 0, w.d.Now)
 		w.passes(sell(spotA))
 	})
-	f(t, "kill set elsewhere", func(w *world) {
-		w.kill.Set()
-		w.refuses(buy(spotA), RuleKill, venue.Killed, 0, 0, 0)
-	})
 	f(t, "kill of one venue", func(w *world) {
 		w.g.OnOperator(venue.OpKill, 1, w.d.Now)
 		w.refuses(buy(spotA), RuleKill, venue.Killed, 0, 0, 0)
@@ -183,14 +179,13 @@ func TestRules_killArmRoom(t *testing.T) {
 	})
 }
 
-func TestKill_reachesTheGateFromAnyThread(t *testing.T) {
+func TestKill_ofAnotherThreadMovesNoDecision(t *testing.T) {
 	w := fast(t)
-	in := buy(spotA)
-	go w.kill.Set()
-	for w.g.Check(&in, w.d, &w.out).Reason == venue.OK {
-		w.d.Now += 2
-	}
-	require.Equal(t, RuleKill, w.check(in).Rule)
+	w.kill.Set()
+	require.Equal(t, venue.OK, w.check(buy(spotA)).Reason, "a replay cannot know when another thread closed the gate")
+	require.True(t, w.kill.Blocks(w.out.Command().Op), "the socket's side stops it")
+	w.g.OnOperator(venue.OpKill, 0, w.d.Now)
+	require.Equal(t, RuleKill, w.check(sell(spotA)).Rule)
 }
 
 func TestNew_unknownVenueOrCurrency(t *testing.T) {

@@ -53,8 +53,11 @@ type Effect struct {
 }
 
 // New makes a table over the order slots of d. epoch distinguishes this run from all others of the same account; ids up
-// to limit may be used until Reserve raises it.
+// to limit may be used until Reserve raises it. It panics on an epoch beyond 24 bits, whose ids would repeat earlier ones.
 func New(d *desk.Desk, epoch, limit uint64) *Table {
+	if epoch >= 1<<(64-seqBits) {
+		panic("orders: the epoch does not fit in a client id")
+	}
 	t := &Table{d: d, epoch: epoch << seqBits, next: 1, limit: min(limit, 1<<seqBits-1), free: make([]uint32, len(d.Orders)), n: len(d.Orders) - 1}
 	for i := 1; i < len(d.Orders); i++ { // slot 0 is no order
 		t.free[i-1] = uint32(i)

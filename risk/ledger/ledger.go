@@ -184,6 +184,12 @@ func (l *Ledger) Fill(r *venue.Report, side venue.Side) venue.Reason {
 	return venue.OK
 }
 
+// Known reports whether a fill with a trade id has been booked, as far back as is remembered.
+func (l *Ledger) Known(r *venue.Report) bool {
+	key := trade{ref: r.Ref, inst: r.Inst, venue: r.Venue, reversed: r.Finality == venue.Reversed}
+	return r.Ref[0] != 0 && l.seen.has(&key)
+}
+
 // charge books a fee into the account: in the settlement currency as a cost, in the base of a spot instrument as units
 // lost, in any other currency not at all.
 func (a *account) charge(t *terms, in *venue.Instrument, fee fixed.Cash, r *venue.Report) bool {
