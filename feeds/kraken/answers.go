@@ -38,10 +38,11 @@ func (g *Gateway) answer(s *session, v *fastjson.Value, recv venue.Nanos) error 
 		for _, r := range list {
 			g.cancelAnswer(r, ok, text, recv, at)
 		}
-	default:
-		// An error that names no request ("Exceeded msg rate"): whose it is cannot be known, so all that wait become unknown
-		// in their time.
-		return nil
+	}
+	// An error that names no request ("Exceeded msg rate"): whose it is cannot be known, so what it was about becomes
+	// unknown in its time.
+	if isSession(text) {
+		return &wire.Error{Venue: "kraken", Op: "private stream", Kind: wire.Transient, Err: errors.New(text)}
 	}
 	return nil
 }
@@ -118,8 +119,16 @@ func (g *Gateway) amendAnswer(r *request, ok bool, text string, recv, at venue.N
 	default:
 		g.count.Rejects.Add(1)
 		g.report(venue.AmendRejected, o, recv, at).Reason = reasonOf(text)
+		g.notThere(o, text)
 	}
 	r.answered = true
+}
+
+// notThere forgets an order of an earlier run that the venue does not know.
+func (g *Gateway) notThere(o *order, text string) {
+	if !o.acked && reasonOf(text) == venue.UnknownTarget && g.state.pending(o, venue.New) == nil {
+		g.state.end(o, g)
+	}
 }
 
 // cancelAnswer is the answer to a cancel: yes means that it is taken, and the event that the order is over is still to come.
@@ -136,6 +145,9 @@ func (g *Gateway) cancelAnswer(r *request, ok bool, text string, recv, at venue.
 		g.count.Rejects.Add(1)
 		q := g.report(venue.CancelRejected, o, recv, at)
 		q.Reason, q.Slot, q.Client, q.Inst = reasonOf(text), r.slot, r.subject(), r.inst
+		if o != nil {
+			g.notThere(o, text)
+		}
 	}
 	r.answered = true
 }

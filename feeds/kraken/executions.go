@@ -339,6 +339,13 @@ func (g *Gateway) closed(x *fastjson.Value, o *order, flags uint8, recv, at venu
 	g.state.end(o, g)
 	r := g.report(kind, o, recv, at)
 	r.Flags, r.Reason = flags, why
+	ccy := o.in.Quote
+	if o.side == venue.Sell {
+		ccy = o.in.Base
+	}
+	if total, known := g.state.totals[ccy]; known { // what it held is free again, of which the venue says nothing
+		g.balanceIs(ccy, total-g.holds(ccy), recv, at, 0)
+	}
 	return venue.OK
 }
 
@@ -359,8 +366,8 @@ func (g *Gateway) endOf(o *order, expired bool, text string) (venue.ReportKind, 
 	return venue.Cancelled, venue.VenueCancel
 }
 
-// balance takes one item of the balances channel: the venue states what the spot wallet holds, of which open orders hold a
-// part. A report is of what is free, rounded down.
+// balance takes one item of the balances channel: the venue states what the spot wallet has, of which open orders hold a
+// part. A report is of what is free, rounded down; another follows when an order that held some ends.
 func (g *Gateway) balance(x *fastjson.Value, recv venue.Nanos) venue.Reason {
 	asset := string(x.GetStringBytes("asset"))
 	if asset == "" {
@@ -384,6 +391,7 @@ func (g *Gateway) balance(x *fastjson.Value, recv venue.Nanos) venue.Reason {
 	if ccy == 0 {
 		return venue.OK // nothing that we trade
 	}
+	g.state.totals[ccy] = n
 	g.balanceIs(ccy, n-g.holds(ccy), recv, recv, 0)
 	return venue.OK
 }
@@ -395,8 +403,8 @@ func (g *Gateway) balanceIs(ccy venue.Ccy, free fixed.Cash, recv, at venue.Nanos
 
 // holds is what the account's open orders keep of a currency, rounded up. Stops hold as limits do.
 func (g *Gateway) holds(ccy venue.Ccy) (sum fixed.Cash) {
-	for _, o := range g.state.byID { // a sum: the order does not matter
-		if o.done || o.cum >= o.qty {
+	for o := range g.state.live { // a sum: the order does not matter
+		if o.cum >= o.qty {
 			continue
 		}
 		var n fixed.Cash

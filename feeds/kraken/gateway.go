@@ -46,10 +46,9 @@ type GatewayOptions struct {
 	NoDeadMan bool
 	// Shared says that others trade on the account: CancelAll then names our own orders instead of asking for all.
 	Shared bool
-	// Lost is called when the private stream broke or skipped a message: reports are missing. Live is called when the
-	// stream is complete again from now on; what was missed is then for Sweep to find. Both come from the gateway's
-	// goroutines and must not block. Either may be nil.
-	Lost, Live func()
+	// Lost, where not nil, is told that reports are missing, the connection having broken or a message having been skipped,
+	// once the stream is whole again: Sweep then finds them. It is called on a goroutine of the gateway and must not block.
+	Lost func()
 }
 
 // GatewayCounters are exact tallies, readable from any thread.

@@ -20,9 +20,11 @@ type state struct {
 	waiting  []*request            // oldest first; answered ones are dropped as they reach the front
 	orders   map[uint64]*order     // ours, by client id
 	byID     map[string]*order     // all, by the venue's order id
+	live     map[*order]struct{}   // acknowledged and not over
 	done     []*order              // ended, oldest first: kept a while for late fills
-	seq      [2]sequence           // of executions and balances
-	held     map[string]fixed.Cash // what open orders hold, by asset; rebuilt on use
+	totals   map[venue.Ccy]fixed.Cash
+	seq      [2]sequence // of executions and balances
+	missed   bool        // reports are missing, and Lost has not been told
 }
 
 // request is one instruction on its way.
@@ -53,7 +55,7 @@ const keptDone = 4096
 
 func newState(ins []*venue.Instrument) state {
 	s := state{ins: map[string]*venue.Instrument{}, byInst: map[venue.Inst]*venue.Instrument{}, requests: map[uint64][]*request{},
-		orders: map[uint64]*order{}, byID: map[string]*order{}, held: map[string]fixed.Cash{}}
+		orders: map[uint64]*order{}, byID: map[string]*order{}, live: map[*order]struct{}{}, totals: map[venue.Ccy]fixed.Cash{}}
 	for _, in := range ins {
 		s.ins[in.Symbol], s.byInst[in.Inst] = in, in
 	}
@@ -79,10 +81,14 @@ func (g *Gateway) catchUp() {
 		s.requests[a.req] = append(s.requests[a.req], r)
 		s.waiting = append(s.waiting, r)
 		switch a.op {
-		case venue.Cancel:
-			if o := s.orders[a.target]; o != nil {
-				o.cancelled = true
+		case venue.Cancel, venue.Amend:
+			o := s.orders[a.target]
+			if o == nil { // of an earlier run
+				o = &order{client: a.target, in: s.byInst[a.inst]}
+				s.orders[a.target] = o
 			}
+			o.slot = a.slot
+			o.cancelled = o.cancelled || a.op == venue.Cancel
 		case venue.New:
 			s.orders[a.client] = &order{client: a.client, slot: a.slot, in: s.byInst[a.inst], side: a.side, kind: a.kind, tif: a.tif, price: a.price, qty: a.qty}
 		}
@@ -121,6 +127,7 @@ func (s *state) end(o *order, g *Gateway) {
 		return
 	}
 	o.done = true
+	delete(s.live, o)
 	if o.slot != 0 && int(o.slot) < len(g.ended) {
 		g.ended[o.slot].Store(o.client)
 	}
@@ -190,6 +197,9 @@ func (g *Gateway) acknowledge(o *order, flags uint8, recv, at venue.Nanos) {
 		g.count.Acks.Add(1)
 	}
 	o.acked = true
+	if !o.done {
+		g.state.live[o] = struct{}{}
+	}
 	g.report(venue.Ack, o, recv, at).Flags = flags
 	if r := g.state.pending(o, venue.New); r != nil {
 		r.answered = true // the venue has it, whatever becomes of the answer

@@ -327,10 +327,8 @@ func (g *Gateway) channelMessage(s *session, v *fastjson.Value, recv venue.Nanos
 // missing says that reports are missing and asks for a fresh snapshot.
 func (g *Gateway) missing(s *session, which int) {
 	g.count.Gaps.Add(1)
+	g.state.missed = true
 	g.resubscribe(s, which)
-	if g.cfg.Lost != nil {
-		g.cfg.Lost()
-	}
 }
 
 // live opens the gateway once everything stands: both snapshots and the countdown.
@@ -339,9 +337,10 @@ func (g *Gateway) live(s *session) {
 		return
 	}
 	s.ready.Store(true)
-	if g.cfg.Live != nil {
-		g.cfg.Live()
+	if g.state.missed && g.cfg.Lost != nil {
+		g.cfg.Lost()
 	}
+	g.state.missed = false
 }
 
 // lost ends a connection: what had no answer on it will get none.
@@ -354,7 +353,5 @@ func (g *Gateway) lost(s *session) {
 	g.catchUp()
 	g.overdue(now, true)
 	g.deliver(g.out)
-	if g.cfg.Lost != nil {
-		g.cfg.Lost()
-	}
+	g.state.missed = true
 }

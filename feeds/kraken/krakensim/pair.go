@@ -30,6 +30,7 @@ type pair struct {
 	last    fixed.Price
 	volume  fixed.Qty
 	frozen  bool
+	status  string // as the instrument channel says it
 
 	said  [4096]state // states published, by checksum
 	nSaid int
@@ -55,7 +56,7 @@ type reached struct {
 }
 
 func newPair(seed uint64, cfg venuesim.PairConfig) *pair {
-	return &pair{Pair: venuesim.NewPair(seed, cfg), views: make([]view, len(depths))}
+	return &pair{Pair: venuesim.NewPair(seed, cfg), views: make([]view, len(depths)), status: "online"}
 }
 
 // note takes the trades of an act and returns them as the trade channel lists them.

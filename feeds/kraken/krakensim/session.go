@@ -160,7 +160,7 @@ func (s *Sim) subscribe(x *subscriber, q *request, in venue.Nanos) {
 		x.status = on
 		x.reply(s.answer(q, q.Method, fmt.Sprintf(`,"result":{"channel":"instrument","snapshot":%t},"success":true`, q.snapshot()), in), in)
 		if on && q.snapshot() {
-			x.reply(s.instruments(), in)
+			x.reply(s.instruments("snapshot"), in)
 		}
 		return
 	case channel != "book" && channel != "trade" && channel != "ticker":
@@ -266,17 +266,17 @@ func (s *Sim) answer(q *request, method, more string, in venue.Nanos) []byte {
 	return fmt.Appendf(m, `"time_in":%q,"time_out":%q}`, stamp(in), stamp(s.cfg.Clock.Now()))
 }
 
-// instruments is the snapshot of the instrument channel.
-func (s *Sim) instruments() []byte {
-	m := []byte(`{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[`)
+// instruments is a message of the instrument channel.
+func (s *Sim) instruments(kind string) []byte {
+	m := fmt.Appendf(nil, `{"channel":"instrument","type":%q,"data":{"assets":[],"pairs":[`, kind)
 	for i, p := range s.pairs {
 		base, quote, _ := strings.Cut(p.Symbol, "/")
 		if i > 0 {
 			m = append(m, ',')
 		}
 		tick, lot := fixed.Append(nil, int64(p.Tick), p.PriceScale), fixed.Append(nil, int64(p.Lot), p.QtyScale)
-		m = fmt.Appendf(m, `{"symbol":%q,"base":%q,"quote":%q,"status":"online","qty_precision":%d,"qty_increment":%s,"price_precision":%d,"price_increment":%s,`,
-			p.Symbol, base, quote, p.QtyScale, lot, p.PriceScale, tick)
+		m = fmt.Appendf(m, `{"symbol":%q,"base":%q,"quote":%q,"status":%q,"qty_precision":%d,"qty_increment":%s,"price_precision":%d,"price_increment":%s,`,
+			p.Symbol, base, quote, p.status, p.QtyScale, lot, p.PriceScale, tick)
 		m = fmt.Appendf(m, `"cost_precision":5,"cost_min":0.50,"marginable":false,"has_index":true,"qty_min":%s}`, lot)
 	}
 	return append(m, `]}}`...)
@@ -296,7 +296,7 @@ func (s *Sim) assetPairs(w http.ResponseWriter, _ *http.Request) {
 		tick, lot := fixed.Append(nil, int64(p.Tick), p.PriceScale), fixed.Append(nil, int64(p.Lot), p.QtyScale)
 		m = fmt.Appendf(m, `%q:{"altname":%q,"wsname":%q,"base":%q,"quote":%q,"pair_decimals":%d,"lot_decimals":%d,"cost_decimals":5,`,
 			base+quote, base+quote, base+"/"+quote, base, quote, p.PriceScale, p.QtyScale)
-		m = fmt.Appendf(m, `"ordermin":"%s","costmin":"0.5","tick_size":"%s","status":"online"}`, lot, tick)
+		m = fmt.Appendf(m, `"ordermin":"%s","costmin":"0.5","tick_size":"%s","status":%q,"fees":[[0,0.4],[10000,0.35]],"fees_maker":[[0,0.25],[10000,0.2]],"fee_volume_currency":"ZUSD"}`, lot, tick, p.status)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(append(m, `}}`...)) // a client that has gone is no business of the venue

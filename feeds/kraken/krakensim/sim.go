@@ -1,5 +1,6 @@
 // Package krakensim is a loopback Kraken Spot: market data of websocket v2 over real websockets, with the venue's channels,
-// shapes, checksums, depth rule and limits, and the public pair list over REST.
+// shapes, checksums, depth rule and limits, the public pair list over REST, and for configured accounts the private side:
+// order entry, executions and balances of websocket v2 and the signed REST endpoints that recovery needs.
 //
 // Ownership: Run's goroutine moves the market; server goroutines answer clients. A mutex guards pairs and subscribers
 // between them, and a message takes its place in the connection's queue under it.
@@ -10,9 +11,12 @@
 //   - 2026-11-25: the venue's messages carry no number. What a client can count is the book messages of a pair that reach
 //     it on one connection, so those are counted behind the faults, and the state that each one's checksum stands for is
 //     remembered under that count. A count does not name its connection: Truth takes the newest, Matches believes any.
+//   - 2026-11-25: accounts' orders go into the flow's own books, money is exact decimals, and signatures, costs of the
+//     trading counter and filters are computed here anew, so that the adapter is tested against another hand. Cancels count
+//     but are never refused for the count: no source says that they are.
 //   - 2026-11-25: the sheet leaves most error texts open; those here are the ones that v1 documents.
 //
-// Source: ../shared/venues/kraken.md section 1 (2026-07).
+// Source: ../shared/venues/kraken.md sections 1 to 5 (2026-07).
 package krakensim
 
 import (
@@ -50,6 +54,8 @@ type Config struct {
 	Seed    uint64
 	// Pairs are the instruments, each with a symbol like BTC/USD. Their scales are the decimals that the venue prints.
 	Pairs []venuesim.PairConfig
+	// Accounts may trade; without any there is no private side.
+	Accounts []AccountConfig
 	// ActsPerMs is how many things the flow of each pair does in a millisecond, in thousandths.
 	ActsPerMs int64
 }
@@ -69,6 +75,12 @@ type Sim struct {
 	subs   []*subscriber // in the order of connecting: a seed then gives one order of everything
 	serial uint64        // of the last subscriber
 	debt   int64         // acts owed, in thousandths
+
+	// The private side. accounts does not change.
+	accounts                                   []*account
+	clients                                    []*peer // in the order of connecting
+	late                                       []late
+	lastOrder, lastTrade, lastAmend, lastToken uint64
 }
 
 // New listens; Run serves.
@@ -78,11 +90,18 @@ func New(cfg Config) (*Sim, error) {
 		s.pairs = append(s.pairs, newPair(cfg.Seed*1000+uint64(i), p))
 	}
 	var err error
+	if s.accounts, err = newAccounts(cfg.Accounts, len(s.pairs)); err != nil {
+		return nil, fmt.Errorf("krakensim: %w", err)
+	}
 	if s.server, err = venuesim.NewServer(cfg.Net, cfg.Clock, cfg.Faults, cfg.Address); err != nil {
 		return nil, fmt.Errorf("krakensim: %w", err)
 	}
 	s.server.Socket("/v2", s.session)
 	s.server.Rest("GET /0/public/AssetPairs", tooMany, s.assetPairs)
+	if len(s.accounts) > 0 {
+		s.server.Socket("/auth/v2", s.privateSession)
+		s.server.Rest("POST /0/private/", tooMany, s.privateREST)
+	}
 	return s, nil
 }
 
@@ -125,6 +144,9 @@ func (s *Sim) step(now venue.Nanos) {
 		for _, p := range s.pairs {
 			p.trades, p.history = 0, nil
 		}
+		for _, a := range s.accounts {
+			clear(a.tokens)
+		}
 	}
 	s.debt += s.cfg.ActsPerMs
 	acts := s.debt / 1000
@@ -141,6 +163,7 @@ func (s *Sim) step(now venue.Nanos) {
 			x.send([]byte(`{"channel":"heartbeat"}`), now, nil)
 		}
 	}
+	s.tick(now)
 }
 
 // happened publishes the trades and the touch of one act of the market at once.
@@ -154,6 +177,7 @@ func (s *Sim) happened(i int, r *match.Result, now venue.Nanos) {
 				x.send(m, now, nil)
 			}
 		}
+		s.filled(i, r, now)
 	}
 	if moved := p.moved(); moved || traded {
 		m := p.ticker("update", now)
