@@ -19,6 +19,9 @@ type subscriber struct {
 	opened                 venue.Nanos
 	books, trades, tickers []bool
 	beats, subscribed      bool
+	account                *account // whose orders it follows
+	kept                   []byte   // a report that ReorderReport holds back, since
+	keptAt                 venue.Nanos
 }
 
 // send sends one event to a subscriber through the faults.
@@ -72,6 +75,7 @@ type request struct {
 	Type     string   `json:"type"`
 	Channel  string   `json:"channel"`
 	Products []string `json:"product_ids"`
+	JWT      string   `json:"jwt"`
 }
 
 // control obeys one message, or says why not.
@@ -90,6 +94,9 @@ func (s *Sim) control(x *subscriber, m []byte) (why string) {
 	if q.Channel == "heartbeats" {
 		x.beats = on
 		return s.subscribed(x, now)
+	}
+	if q.Channel == "user" {
+		return s.user(x, q, on, now)
 	}
 	flags := map[string][]bool{"level2": x.books, "market_trades": x.trades, "ticker": x.tickers}[q.Channel]
 	if flags == nil {
@@ -176,6 +183,9 @@ func (s *Sim) subscribed(x *subscriber, now venue.Nanos) string {
 	if x.beats {
 		list("heartbeats", []string{"heartbeats"})
 	}
+	if x.account != nil {
+		list("user", []string{x.account.Key})
+	}
 	list("level2", s.names(x.books))
 	list("market_trades", s.names(x.trades))
 	list("ticker", s.names(x.tickers))
@@ -195,7 +205,14 @@ func (s *Sim) names(flags []bool) (out []string) {
 // list answers the public product list.
 func (s *Sim) list(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	m := s.productList()
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(m) // a client that has gone is no business of the venue
+}
+
+// productList is the list of products. Under mu.
+func (s *Sim) productList() []byte {
 	m := []byte(`{"products":[`)
 	for i, p := range s.products {
 		base, quote, _ := strings.Cut(p.Symbol, "-")
@@ -208,9 +225,7 @@ func (s *Sim) list(w http.ResponseWriter, _ *http.Request) {
 		m = fmt.Appendf(m, `"base_min_size":"%s","base_max_size":"3400","is_disabled":false,"status":"online","cancel_only":false,"limit_only":false,"post_only":false,`, lot)
 		m = fmt.Appendf(m, `"trading_disabled":false,"auction_mode":false,"view_only":false,"product_type":"SPOT","base_currency_id":%q,"quote_currency_id":%q,"alias":"","alias_to":[]}`, base, quote)
 	}
-	m = fmt.Appendf(m, `],"num_products":%d}`, len(s.products))
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(m) // a client that has gone is no business of the venue
+	return fmt.Appendf(m, `],"num_products":%d}`, len(s.products))
 }
 
 // tooMany is the venue's answer to too many requests.

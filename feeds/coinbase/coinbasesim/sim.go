@@ -1,20 +1,30 @@
 // Package coinbasesim is a loopback Coinbase Advanced Trade: market data over real websockets, with the venue's channels,
-// shapes, numbering and limits, and the public product list over REST.
+// shapes, numbering and limits, the public product list over REST, and a private side: orders, edits, cancels and lists
+// over REST with verified tokens, and the user channel.
 //
 // Ownership: Run's goroutine moves the market; server goroutines answer clients. A mutex guards products and subscribers
 // between them, and a message takes its number and its place in the connection's queue under it.
 //
 // Decisions
+//
 //   - 2026-11-25: shapes are those of the recording of 2026-08-09: no client_id, numbers without trailing zeros, one
 //     event_time per batch, snapshots before the subscriptions message that answers a subscribe.
+//
 //   - 2026-11-25: the sheet leaves the texts of most errors open, what a repeated subscribe does, and what happens beyond
 //     the limits. Here the texts are ours, a repeated subscribe brings no second snapshot (so a client that relies on one
 //     is found out), a message too many is answered by an error and not obeyed, a connection too many is cut, and a
 //     seventeenth level2 product is refused.
+//
 //   - 2026-11-25: sequence_num is the connection's, so a number alone does not name a state of the book: each is remembered
 //     with its connection, Truth takes the newest connection's, and Matches believes any of them.
 //
-// Source: ../shared/venues/coinbase.md section 1 (2026-08).
+//   - 2026-11-25: clients' orders stand in the same books as the flow. Money is exact decimals, so that the simulator is an
+//     oracle for what a client computes in integers. Which order a self trade ends is not documented: here the newer one,
+//     whole. Edits are applied at once; an edit that keeps the price and does not add keeps the order's place.
+//
+//   - 2026-11-25: a field or parameter that is not known here is refused, since the venue refuses unknown fields.
+//
+// Source: ../shared/venues/coinbase.md sections 1 to 5 (2026-08).
 package coinbasesim
 
 import (
@@ -53,10 +63,17 @@ type Config struct {
 	ActsPerMs int64
 	// BookEvery is the span that one book update covers; 0 is the venue's 50 ms.
 	BookEvery venue.Nanos
+	// Accounts may trade. Host is what tokens are made for, "" api.coinbase.com.
+	Accounts []Account
+	Host     string
 }
 
 // Counters are exact tallies, readable from any thread: what clients did beyond the venue's limits.
-type Counters struct{ Connections, Messages, Late atomic.Uint64 }
+type Counters struct {
+	Connections, Messages, Late atomic.Uint64
+	// Unauthorized requests and subscriptions, Private requests beyond the allowance, Duplicates of client ids.
+	Unauthorized, Private, Duplicates atomic.Uint64
+}
 
 // Sim is the simulated venue.
 type Sim struct {
@@ -75,6 +92,11 @@ type Sim struct {
 	dueBook  venue.Nanos
 	dueTrade venue.Nanos
 	dueBeat  venue.Nanos
+	// The private side: orders by their id in the books, and the last ids given out.
+	accounts          []*account
+	orders            map[uint64]*order
+	orderIDs, fillIDs uint64
+	blocked           bool // no new orders
 }
 
 // New listens; Run serves.
@@ -82,7 +104,7 @@ func New(cfg Config) (*Sim, error) {
 	if cfg.BookEvery == 0 {
 		cfg.BookEvery = bookSpan
 	}
-	s := &Sim{cfg: cfg, connections: wire.NewLimiter(cfg.Clock, perSecond, venue.Second), messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second)}
+	s := &Sim{cfg: cfg, orders: map[uint64]*order{}, connections: wire.NewLimiter(cfg.Clock, perSecond, venue.Second), messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second)}
 	for i, p := range cfg.Pairs {
 		s.products = append(s.products, newProduct(cfg.Seed*1000+uint64(i), p))
 	}
@@ -92,7 +114,7 @@ func New(cfg Config) (*Sim, error) {
 	}
 	s.server.Socket("/{$}", s.session)
 	s.server.Rest("GET /api/v3/brokerage/market/products", tooMany, s.list)
-	return s, nil
+	return s, s.openPrivate()
 }
 
 // Addr is host:port.
@@ -141,6 +163,8 @@ func (s *Sim) step(now venue.Nanos) {
 			p.Act(now, func(r *match.Result) { s.happened(i, r, now) })
 		}
 	}
+	s.stops(now)
+	s.late(now)
 	if now >= s.dueBook {
 		s.dueBook = now + s.cfg.BookEvery
 		s.sendBooks(now)
@@ -174,6 +198,7 @@ func (s *Sim) restart() {
 func (s *Sim) happened(i int, r *match.Result, now venue.Nanos) {
 	p := s.products[i]
 	p.note(r, now)
+	s.executed(i, r, now)
 	if len(r.Trades) == 0 {
 		return
 	}
@@ -267,6 +292,23 @@ func (s *Sim) Matches(symbol string, id uint64, bids, asks []venue.Level) (same,
 		return false, false
 	}
 	return p.matches(id, bids, asks)
+}
+
+// Touch is the best of both sides of a symbol, at the scales of the pair.
+func (s *Sim) Touch(symbol string) (bid, ask venue.Level) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.find(symbol); p != nil {
+		bid, ask = p.Book.Best(venue.Buy), p.Book.Best(venue.Sell)
+	}
+	return bid, ask
+}
+
+// Block stops the taking of new orders, or lets it go on.
+func (s *Sim) Block(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blocked = on
 }
 
 func (s *Sim) find(symbol string) *product {

@@ -1,0 +1,62 @@
+package coinbase
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+	"oneprice/feeds/wire"
+)
+
+// Products asks for the venue's spot products: grids, least and greatest sizes, and the flags as a Status. Of o, what the
+// REST needs is used: Net, Clock, TLS, REST and Key. X-USDC products keep their own name, which orders carry; their
+// market data is published as X-USD.
+func Products(ctx context.Context, o GatewayOptions) ([]wire.Listing, error) {
+	r, err := newRest(&o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.client.CloseIdleConnections()
+	d := discoverer{known: map[string]wire.Listing{}}
+	var out []wire.Listing
+	v, err := r.ask(ctx, pathProducts, url.Values{"product_type": {"SPOT"}}) // without a limit all come at once
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range v.GetArray("products") {
+		d.product(p)
+		if l, ok := d.known[string(p.GetStringBytes("product_id"))]; ok {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+// Fees asks for the account's rates; those of a text with more decimals than a Rate are rounded against us.
+func Fees(ctx context.Context, o GatewayOptions) (venue.Fees, error) {
+	r, err := newRest(&o)
+	if err != nil {
+		return venue.Fees{}, err
+	}
+	defer r.client.CloseIdleConnections()
+	v, err := r.ask(ctx, pathSummary, url.Values{"product_type": {"SPOT"}})
+	if err != nil {
+		return venue.Fees{}, err
+	}
+	fees := venue.Fees{In: venue.FeeInQuote}
+	for _, f := range []struct {
+		name string
+		to   *fixed.Rate
+	}{{"maker_fee_rate", &fees.Maker}, {"taker_fee_rate", &fees.Taker}} {
+		text := v.Get("fee_tier", f.name)
+		d, ok := exact(text)
+		n, why := fixed.FromDecimal(d.RoundCeil(fixed.RateScale), fixed.RateScale)
+		if absent(text) || !ok || why != fixed.OK {
+			return venue.Fees{}, r.fault(pathSummary, wire.Protocol, fmt.Errorf("no usable %s", f.name))
+		}
+		*f.to = fixed.Rate(n)
+	}
+	return fees, nil
+}
