@@ -86,6 +86,9 @@ func millis(v *fastjson.Value, key string) venue.Nanos {
 
 func (g *Gateway) placed(x *answered) {
 	s := &g.ids.slots[x.i]
+	if s.wire.Load() != x.client {
+		return // a late answer: the order has been replaced since, and has another id at the venue
+	}
 	s.asked.Store(0)
 	switch {
 	case x.ok():

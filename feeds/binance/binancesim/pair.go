@@ -24,6 +24,8 @@ type pair struct {
 	changes     []match.Change
 	touch       [2]venue.Level
 	trades      uint64
+	last        fixed.Price // of a trade
+	stops       []*order    // in the order of arrival
 	past        [1024]published
 	n           int
 }
@@ -149,6 +151,7 @@ func (p *pair) ticker(now venue.Nanos) []byte {
 func (p *pair) trade(t *match.Trade, now venue.Nanos) []byte {
 	ms := int64(now / venue.Millisecond)
 	p.trades++
+	p.last = t.Price
 	m := fmt.Appendf(nil, `{"e":"trade","E":%d,`, ms)
 	if p.kind != Spot {
 		m = fmt.Appendf(m, `"T":%d,`, ms)

@@ -1,16 +1,20 @@
 // Package binancesim is a loopback Binance: spot, USD-M or COIN-M market data over real websockets and REST, with the
-// venue's paths, shapes, sequence rules, weights and limits.
+// venue's paths, shapes, sequence rules, weights and limits; at spot also its WebSocket API and signed REST, with accounts
+// whose orders trade with the flow in the same books.
 //
 // Ownership: Run's goroutine moves the market; server goroutines answer clients. A mutex guards the pairs between them.
 //
-// Source: ../shared/venues/binance.md sections 1, 5 and 6 (2026-07).
+// Source: ../shared/venues/binance.md (2026-07); binance/binance-spot-api-docs, web-socket-api.md, rest-api.md,
+// user-data-stream.md, errors.md (2026-07-21).
 package binancesim
 
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"oneprice/books/match"
@@ -41,6 +45,9 @@ type Config struct {
 	ActsPerMs int64
 	// DepthEvery is the span that one depth update covers: 100 ms at spot, less at futures.
 	DepthEvery venue.Nanos
+	// Accounts may trade, at spot. OrdersPer10s is how many unfilled orders each may have placed in ten seconds, 0 for 50.
+	Accounts     []Account
+	OrdersPer10s int64
 }
 
 // Sim is one simulated market of the venue.
@@ -54,13 +61,24 @@ type Sim struct {
 	subs  []*subscriber // in the order of connecting: a seed then gives one order of everything
 	due   venue.Nanos
 	debt  int64 // acts owed, in thousandths
+
+	accounts            []*account
+	clients             []*client
+	next, random, execs uint64 // order ids, invented client ids, execution ids
+	rnd                 *rand.Rand
 }
 
 // New listens; Run serves.
 func New(cfg Config) (*Sim, error) {
-	s := &Sim{cfg: cfg, weight: wire.NewLimiter(cfg.Clock, 6000, 60*venue.Second)}
+	if cfg.OrdersPer10s == 0 {
+		cfg.OrdersPer10s = 50
+	}
+	s := &Sim{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 0xacc)), weight: wire.NewLimiter(cfg.Clock, 6000, 60*venue.Second)}
 	for i, p := range cfg.Pairs {
 		s.pairs = append(s.pairs, newPair(cfg.Kind, cfg.Seed*1000+uint64(i), p))
+	}
+	for i, a := range cfg.Accounts {
+		s.accounts = append(s.accounts, &account{Account: a, n: uint32(i + 1), funds: slices.Clone(a.Funds)})
 	}
 	var err error
 	if s.server, err = venuesim.NewServer(cfg.Net, cfg.Clock, cfg.Faults, cfg.Address); err != nil {
@@ -86,6 +104,34 @@ func (s *Sim) routes() {
 	s.server.Socket(ws+"/ws", s.session)
 	s.server.Rest("GET "+rest+"/depth", s.tooMany, s.depth)
 	s.server.Rest("GET "+rest+"/exchangeInfo", s.tooMany, s.exchangeInfo)
+	if s.cfg.Kind == Spot {
+		s.privateRoutes(rest)
+	}
+}
+
+// privateRoutes are the paths of accounts.
+func (s *Sim) privateRoutes(rest string) {
+	s.server.Socket("/ws-api/v3", s.private)
+	for _, e := range []struct {
+		pattern, method string
+		weight          int64
+	}{
+		{"POST /order", "order.place", 1}, {"DELETE /order", "order.cancel", 1}, {"GET /order", "order.status", 4},
+		{"POST /order/test", "order.test", 1}, {"POST /order/cancelReplace", "order.cancelReplace", 1},
+		{"PUT /order/amend/keepPriority", "order.amend.keepPriority", 4}, {"DELETE /openOrders", "openOrders.cancelAll", 1},
+		{"GET /openOrders", "openOrders.status", 6}, {"GET /allOrders", "allOrders", 20}, {"GET /myTrades", "myTrades", 20},
+		{"GET /account", "account.status", 20}, {"GET /account/commission", "account.commission", 20},
+	} {
+		verb, path, _ := strings.Cut(e.pattern, " ")
+		s.rest(verb+" "+rest+path, e.method, e.weight)
+	}
+	s.server.Rest("GET "+rest+"/ping", s.tooMany, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
+	s.server.Rest("GET "+rest+"/time", s.tooMany, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"serverTime":%d}`, ms(s.cfg.Clock.Now()))
+	})
+	s.server.Rest(rest+"/userDataStream", s.tooMany, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "410 Gone", http.StatusGone) // since 2026-02-20
+	})
 }
 
 // Run moves the market and serves until ctx ends.
@@ -126,6 +172,7 @@ func (s *Sim) step(now venue.Nanos) {
 		p.Fair.Advance(now)
 		for range acts {
 			p.Act(now, func(r *match.Result) { s.happened(p, r, now) })
+			s.triggers(p, now)
 		}
 	}
 	if now < s.due {
@@ -147,6 +194,7 @@ func (s *Sim) happened(p *pair, r *match.Result, now venue.Nanos) {
 	if p.note(r, now) {
 		s.publish(p.stream("bookTicker"), p.ticker(now))
 	}
+	s.makers(p, r.Trades, now)
 }
 
 // publish sends one event to everyone subscribed; the depth stream goes by several names of speed.
