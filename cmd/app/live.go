@@ -328,6 +328,7 @@ func firstLook(ctx context.Context, c *Config, e Edges) (*Facts, error) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
+	feeders := make([]wire.Feeder, len(a.Venues))
 	for id := 1; id < len(a.Venues); id++ {
 		v := &a.Venues[id]
 		ins := a.Of(venue.ID(id))
@@ -339,9 +340,22 @@ func firstLook(ctx context.Context, c *Config, e Edges) (*Facts, error) {
 		if err != nil {
 			return nil, &UsageError{err}
 		}
+		feeders[id] = f
 		wg.Go(func() { f.Run(ctx, shared) }) // its faults show as a missing price
 	}
-	return a.look(ctx, out, e.Clock)
+	facts, err := a.look(ctx, out, e.Clock)
+	if err == nil {
+		return facts, nil
+	}
+	errs := []error{err}
+	for _, f := range feeders {
+		if f != nil {
+			for _, s := range f.Sessions() {
+				errs = append(errs, s.Fault()) // names its venue
+			}
+		}
+	}
+	return nil, errors.Join(errs...)
 }
 
 // look reads records until every instrument has shown a price.

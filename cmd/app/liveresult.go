@@ -10,6 +10,7 @@ import (
 	"oneprice/books"
 	"oneprice/engine"
 	"oneprice/engine/tape"
+	"oneprice/feeds/wire"
 
 	"github.com/shopspring/decimal"
 )
@@ -38,6 +39,19 @@ type FeedReport struct {
 	Losses   uint64 `json:"losses"`
 	Damaged  uint64 `json:"damaged"`
 	Dropped  uint64 `json:"dropped"`
+	// Fault is why the connection was last lost or could not be made, "" while it never was.
+	Fault string `json:"fault,omitempty"`
+}
+
+// feedReport tells what a connection counted.
+func feedReport(venue string, s *wire.Session) FeedReport {
+	k := s.Counters()
+	r := FeedReport{Venue: venue, Messages: k.Messages.Load(), Bytes: k.Bytes.Load(), Connects: k.Connects.Load(), Losses: k.Losses.Load(),
+		Damaged: k.Damaged.Load(), Dropped: k.Dropped.Load()}
+	if err := s.Fault(); err != nil {
+		r.Fault = err.Error()
+	}
+	return r
 }
 
 // finish gathers the result of a session that has ended, closes its files and proves the audit.
@@ -56,9 +70,9 @@ func (l *Live) finish(err error) (*LiveResult, error) {
 			continue
 		}
 		for _, s := range f.Sessions() {
-			k := s.Counters()
-			r.Frames += k.Messages.Load()
-			r.Feeds = append(r.Feeds, FeedReport{l.Venues[id].Name, k.Messages.Load(), k.Bytes.Load(), k.Connects.Load(), k.Losses.Load(), k.Damaged.Load(), k.Dropped.Load()})
+			f := feedReport(l.Venues[id].Name, s)
+			r.Frames += f.Messages
+			r.Feeds = append(r.Feeds, f)
 		}
 	}
 	if err = errors.Join(err, l.Close()); err != nil {
@@ -121,6 +135,9 @@ func (r *LiveResult) Text(w io.Writer) {
 	fmt.Fprintf(w, "%s for %s (wait %s): %d frames, %d events, %d steps; %d of %d books live\n", r.Mode, r.Seconds, r.Wait, r.Frames, r.Events, r.Steps, r.BooksLive, r.Instruments)
 	for _, f := range r.Feeds {
 		fmt.Fprintf(w, "  %s: %d messages, %d connects, %d losses, %d damaged, %d dropped\n", f.Venue, f.Messages, f.Connects, f.Losses, f.Damaged, f.Dropped)
+		if f.Fault != "" {
+			fmt.Fprintf(w, "    last lost: %s\n", f.Fault)
+		}
 	}
 	r.text(w)
 	fmt.Fprintf(w, "%s allocations per event, stepped again from the tape\n", r.AllocsPerEvent)

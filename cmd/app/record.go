@@ -83,8 +83,7 @@ func Record(ctx context.Context, o RecordOptions) (*RecordReport, error) {
 	for id, f := range feeders {
 		if f != nil {
 			for _, s := range f.Sessions() {
-				k := s.Counters()
-				r.Feeds = append(r.Feeds, FeedReport{a.Venues[id].Name, k.Messages.Load(), k.Bytes.Load(), k.Connects.Load(), k.Losses.Load(), k.Damaged.Load(), k.Dropped.Load()})
+				r.Feeds = append(r.Feeds, feedReport(a.Venues[id].Name, s))
 			}
 		}
 	}

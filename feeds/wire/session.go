@@ -71,6 +71,7 @@ type Session struct {
 	drop  bool // an overflow has to be told before anything else of the connection
 	conn  atomic.Pointer[websocket.Conn]
 	began venue.Nanos // of the connection, 0 while there never was one
+	fault atomic.Pointer[error]
 }
 
 // NewSession makes a session that Run brings to life.
@@ -83,6 +84,14 @@ func (s *Session) SetSink(out venue.Sink) { s.cfg.Sink = out }
 
 // Counters are the tallies so far.
 func (s *Session) Counters() *SessionCounters { return &s.count }
+
+// Fault is why the last connection ended or could not be made, nil while none has. Any goroutine.
+func (s *Session) Fault() error {
+	if e := s.fault.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
 
 // Send queues a control message. It never blocks; false when the queue is full or the session is between connections and
 // has too much queued already.
@@ -110,10 +119,11 @@ func (s *Session) Run(ctx context.Context) error {
 	}
 	for ctx.Err() == nil {
 		s.began = 0
-		_ = s.once(ctx) // counted; the Gap says so to the engine
+		err := s.once(ctx)
 		if ctx.Err() != nil {
 			break
 		}
+		s.fault.Store(&err)
 		s.lost()
 		if s.began != 0 && c.Clock.Now()-s.began > c.Proven {
 			c.Backoff.Reset()
