@@ -72,6 +72,9 @@ type LoopConfig struct {
 	Tick <-chan time.Time
 	// DrainRecords bounds one drain; every message must fit.
 	DrainRecords int
+	// Shadow, where not nil, is played by a spinning loop that has nothing to do. Under Inline nobody waits here: a
+	// connection that spins has an idle hook of its own.
+	Shadow *Shadow
 }
 
 // Loop is the thread around an Engine: it drains, stamps, lets taps see, steps, records, sends, and asks for snapshots.
@@ -138,6 +141,9 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-l.cfg.Tick:
 			l.step(l.cfg.Clock.Now())
 		default:
+		}
+		if l.cfg.Shadow != nil {
+			l.cfg.Shadow.Idle()
 		}
 	}
 }

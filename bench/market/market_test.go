@@ -33,3 +33,15 @@ func TestTick_allocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(7, func() { r.Tick(r.Depths[0].Next()) }))
 	require.NoError(t, r.Close())
 }
+
+func TestLive_sendsOneOrderForEveryMessage(t *testing.T) {
+	l, err := NewLive(Config{Levels: 20, Audit: t.TempDir()})
+	require.NoError(t, err)
+	for range 100 {
+		n := l.Count
+		l.Settle()
+		l.Play(l.Depths[0].Next())
+		require.Greater(t, l.Count, n) // one more where the machine paused beyond the cooldown
+	}
+	require.NoError(t, l.Close())
+}

@@ -46,6 +46,8 @@ type Config struct {
 	Signed bool
 	// Calm leaves the second venue where the others are: nothing crosses and no order leaves.
 	Calm bool
+	// Cooldown is how long the arbitrage leaves a book alone after an order.
+	Cooldown venue.Nanos
 	// Audit is the folder of the audit.
 	Audit string
 	// Latency stamps the stages one tick in so many; 0 never.
@@ -269,6 +271,11 @@ func (r *Rig) Answer() {
 		r.reports, r.answers, r.batch.Events = r.reports[:0], r.answers[:0], nil
 		r.step()
 	}
+	r.write()
+}
+
+// write empties the audit's ring when it is half full.
+func (r *Rig) write() {
 	if r.Ring.Waiting() > r.Ring.Capacity()/2 {
 		if _, err := r.writer.Drain(); err != nil {
 			panic("market: " + err.Error())
@@ -279,7 +286,11 @@ func (r *Rig) Answer() {
 // Close ends the audit.
 func (r *Rig) Close() error { return r.writer.Close() }
 
-const quoteLayers = 2
+const (
+	quoteLayers = 2
+	// cooldown of a Live: longer than the turn in which the loop hears that an order has left.
+	cooldown = venue.Millisecond
+)
 
 // quotes are two layers a side, a percent from each market's middle at venue 1, that stay where they are.
 func (r *Rig) quotes() quoting.Config {
@@ -303,7 +314,7 @@ func (r *Rig) crosses() arb.Config {
 			for a := 1; a < b; a++ {
 				c.Links = append(c.Links, arb.Link{Name: fmt.Sprintf("%s %d-%d", Symbol(k), a, b), Shape: desk.TwoVenue, Legs: []venue.Inst{r.Inst(k, a), r.Inst(k, b)},
 					Threshold: 5 * fixed.Bps, MinBase: 1, MaxBase: 100_000, MaxNotional: 1e15, Policy: desk.InTurn, OnFail: desk.Unwind, Allowance: 5 * fixed.Bps,
-					MaxLoss: 1e10, Deadline: venue.Second, NotAfter: venue.Second / 2, MaxAge: 3600 * venue.Second, BasisLimit: fixed.One / 10})
+					MaxLoss: 1e10, Deadline: venue.Second, NotAfter: venue.Second / 2, MaxAge: 3600 * venue.Second, BasisLimit: fixed.One / 10, Cooldown: r.Cooldown})
 			}
 		}
 	}

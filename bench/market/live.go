@@ -1,0 +1,98 @@
+package market
+
+import (
+	"context"
+
+	"oneprice/books/venue"
+	"oneprice/engine"
+	"oneprice/engine/ring"
+	"oneprice/engine/stats"
+)
+
+// Live is a rig behind the product's own loop and rings under the inline policy, as a spinning session runs it: the
+// goroutine that has decoded a message publishes it, drains, decides and sends.
+type Live struct {
+	*Rig
+	Loop *engine.Loop
+	// Send, where not nil, takes an order's request to its socket.
+	Send func(request []byte) error
+	// At is Nanotime when the last order had been encoded and, where there is a Send, sent.
+	At int64
+
+	events *ring.Ring[venue.Event]
+	back   *ring.Ring[venue.Report]
+}
+
+// NewLive makes a rig with a loop around it.
+func NewLive(cfg Config) (*Live, error) {
+	cfg.Cooldown = cooldown
+	r, err := NewRig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	l := &Live{Rig: r, events: ring.Events(1<<14, nil), back: ring.Reports(1<<10, nil)}
+	gateways := make([]venue.Gateway, r.Venues+1)
+	for i := range gateways {
+		gateways[i] = l
+	}
+	l.Loop = engine.NewLoop(engine.LoopConfig{Engine: r.Engine, Events: []*ring.Ring[venue.Event]{l.events}, Reports: []*ring.Ring[venue.Report]{l.back},
+		Gateways: gateways, Feeds: make([]venue.Feed, r.Venues+1), Audit: r.Ring, Clock: skewed{r}, Policy: engine.Inline, DrainRecords: 1 << 14})
+	return l, nil
+}
+
+// skewed is the rig's clock.
+type skewed struct{ r *Rig }
+
+func (c skewed) Now() venue.Nanos { return c.r.now() }
+
+// Put is the session's sink: publish, and run the engine.
+func (l *Live) Put(ev []venue.Event) venue.Reason {
+	why := l.events.Put(ev)
+	if why == venue.OK {
+		l.Loop.Offer()
+	}
+	return why
+}
+
+// Submit is the gateway: encode, send.
+func (l *Live) Submit(c *venue.Command) venue.Sent {
+	sent, ok := l.Orders.Place(l.Sent[:0], c, c.Decided)
+	if !ok {
+		return venue.NotSent
+	}
+	if l.Sent = sent; l.Send != nil && l.Send(sent) != nil {
+		return venue.Maybe
+	}
+	l.At = stats.Nanotime()
+	l.Count++
+	l.answers = append(l.answers, venue.Report{Kind: venue.Expired, Venue: c.Venue, Inst: c.Inst, Slot: c.Slot, Client: c.Client, Recv: c.Decided, At: c.Decided})
+	return venue.Out
+}
+
+// Run and Sweep complete the gateway; there is nothing to run.
+func (l *Live) Run(ctx context.Context, _ venue.Reports) error          { <-ctx.Done(); return nil }
+func (l *Live) Sweep(context.Context, venue.Nanos, venue.Reports) error { return nil }
+
+// Play takes one message all the way to an order and returns when the order was ready. Settle must follow.
+func (l *Live) Play(msg []byte) int64 {
+	now := l.now()
+	ev, why := l.Decoder.Decode(now, msg)
+	if why != venue.OK || l.Put(ev) != venue.OK {
+		panic("market: a message was refused: " + why.String())
+	}
+	return l.At
+}
+
+// Settle lets the venues answer that the order expired unfilled, writes the audit when it fills up, and moves time on past
+// the cooldown.
+func (l *Live) Settle() {
+	if len(l.answers) > 0 {
+		if l.back.Put(l.answers) != venue.OK {
+			panic("market: no room for the answers")
+		}
+		l.answers = l.answers[:0]
+		l.Loop.Offer()
+	}
+	l.write()
+	l.skew += cooldown + 1
+}

@@ -1,0 +1,148 @@
+package bench
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"oneprice/bench/market"
+	"oneprice/bench/pair"
+	"oneprice/books/venue"
+	"oneprice/engine"
+	"oneprice/engine/stats"
+)
+
+func live(b testing.TB, levels int) *market.Live {
+	l, err := market.NewLive(market.Config{Levels: levels, Signed: true, Audit: folder(b)})
+	require.NoError(b, err)
+	b.Cleanup(func() { l.Close() })
+	return l
+}
+
+// play times one message from its bytes to its order's.
+func play(l *market.Live) float64 {
+	m := l.Depths[0].Next()
+	t := stats.Nanotime()
+	took := float64(l.Play(m) - t)
+	l.Settle()
+	return took
+}
+
+// paced plays n messages a gap apart, idling in between, and returns the median.
+func paced(l *market.Live, n int, gap int64, idle func()) float64 {
+	v := make([]float64, n)
+	next := stats.Nanotime()
+	for i := range v {
+		next = max(next, stats.Nanotime()-gap) + gap
+		for stats.Nanotime() < next {
+			idle()
+		}
+		v[i] = play(l)
+	}
+	return pair.Quantile(v, 0.5)
+}
+
+// BenchmarkPaced holds the step at one update per millisecond against the same step in a loop, with and without a shadow
+// that is played while nothing arrives.
+func BenchmarkPaced(b *testing.B) {
+	group(b, func(b *testing.B) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		l, second := live(b, 20), live(b, 20)
+		shadow := engine.NewShadow(l.Clock, 5*venue.Microsecond, func() { play(second) })
+		var loop, warm, cold []float64
+		for range 11 {
+			loop = append(loop, paced(l, 2000, 0, func() {}))
+			warm = append(warm, paced(l, 200, int64(time.Millisecond), shadow.Idle))
+			cold = append(cold, paced(l, 200, int64(time.Millisecond), func() {}))
+		}
+		q, lo, hi := pair.Ratios(warm, loop)
+		add(b, Row{Name: "p50 at one update per ms, kept warm", Base: "p50 in a loop", Ratio: q, Low: lo, High: hi, Bar: 1.6, AtMost: true, Ns: pair.Quantile(warm, 0.5), BaseNs: pair.Quantile(loop, 0.5)})
+		q, lo, hi = pair.Ratios(cold, loop)
+		add(b, Row{Name: "p50 at one update per ms, not kept warm", Base: "p50 in a loop", Ratio: q, Low: lo, High: hi, Ns: pair.Quantile(cold, 0.5), BaseNs: pair.Quantile(loop, 0.5)})
+	})
+}
+
+// TestShadow_leavesNoTraceInTheEngine plays two engines the same messages at the same instants, one beside a shadow.
+func TestShadow_leavesNoTraceInTheEngine(t *testing.T) {
+	l, second := live(t, 20), live(t, 20)
+	before, orders, records := *l.Engine.Counters(), l.Count, l.Ring.Waiting()
+	hash := l.Engine.Desk().Book(1).Hash()
+	shadow := engine.NewShadow(l.Clock, 0, func() { play(second) })
+	for range 100 {
+		shadow.Idle()
+	}
+	require.GreaterOrEqual(t, second.Count, 100)
+	require.Equal(t, before, *l.Engine.Counters())
+	require.Equal(t, orders, l.Count)
+	require.Equal(t, records, l.Ring.Waiting())
+	require.Equal(t, hash, l.Engine.Desk().Book(1).Hash())
+}
+
+type garbage struct {
+	next *garbage
+	_    [6]uint64
+}
+
+var litter *garbage
+
+// pollute makes 200 MB of garbage a second until stopped, beside live chains of pointers for the collector to trace.
+func pollute(stop <-chan struct{}) {
+	const perTurn = 1000
+	start, done := time.Now(), 0
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		for done < int(time.Since(start).Seconds()*200e6) {
+			for range perTurn {
+				litter = &garbage{}
+			}
+			done += perTurn * 56
+		}
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// BenchmarkGarbage holds the step's 99th percentile beside 200 MB/s of foreign garbage against that without.
+func BenchmarkGarbage(b *testing.B) {
+	group(b, func(b *testing.B) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // so that the collector never waits for the spinning thread's place
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		l := live(b, 20)
+		var keep []*garbage
+		for range 64 << 20 / 64 / 64 {
+			var head *garbage
+			for range 64 {
+				head = &garbage{next: head}
+			}
+			keep = append(keep, head)
+		}
+		tail := func() float64 {
+			v := make([]float64, 20_000)
+			for i := range v {
+				v[i] = play(l)
+			}
+			return pair.Quantile(v, 0.99)
+		}
+		var clean, dirty []float64
+		for range 11 {
+			runtime.GC()
+			clean = append(clean, tail())
+			stop, stopped := make(chan struct{}), make(chan struct{})
+			go func() { defer close(stopped); pollute(stop) }()
+			dirty = append(dirty, tail())
+			close(stop)
+			<-stopped
+		}
+		runtime.KeepAlive(keep)
+		q, lo, hi := pair.Ratios(dirty, clean)
+		add(b, Row{Name: "p99 beside 200 MB/s of foreign garbage", Base: "p99 without", Ratio: q, Low: lo, High: hi, Bar: 1.5, AtMost: true, Ns: pair.Quantile(dirty, 0.5), BaseNs: pair.Quantile(clean, 0.5)})
+	})
+}
