@@ -13,7 +13,7 @@ books/venue:        books/fixed
 books/match:        books/fixed books/venue
 books/desk:         books/fixed books/venue books
 books:              books/fixed books/venue
-feeds/wire:         books own
+feeds/wire:         books feeds/sign own
 feeds/sign:         books own
 feeds/recording:    books feeds/wire own
 feeds/evm:          books feeds/wire feeds/sign own

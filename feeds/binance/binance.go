@@ -60,7 +60,7 @@ var blind = []string{
 }
 
 func (p product) adapter(more ...string) wire.Adapter {
-	return wire.Adapter{
+	a := wire.Adapter{
 		Name:     p.name,
 		Detect:   func(kind, request string, msg []byte) bool { return p.detect(kind, request, msg) },
 		Discover: func() wire.Discoverer { return newDiscoverer(p) },
@@ -73,4 +73,10 @@ func (p product) adapter(more ...string) wire.Adapter {
 		},
 		BlindSpots: append(append([]string(nil), blind...), more...),
 	}
+	if p.kind == venue.Spot {
+		a.Gateway = func(cfg wire.GatewayConfig) (wire.Gateway, error) {
+			return NewGateway(GatewayOptions{GatewayConfig: cfg})
+		}
+	}
+	return a
 }

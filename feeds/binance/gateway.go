@@ -17,21 +17,15 @@ import (
 
 // GatewayOptions is what the spot gateway is made of.
 type GatewayOptions struct {
+	// GatewayConfig's Secret is an Ed25519 private key or an HMAC secret. With Ed25519 the session logs on once and orders
+	// carry no signature; with HMAC each order is signed.
 	wire.GatewayConfig
-	// Key is the API key's id, Secret its Ed25519 private key or HMAC secret. With Ed25519 the session logs on once and
-	// orders carry no signature; with HMAC each order is signed.
-	Key, Secret sign.Secret
 	// Window is how long after its timestamp the venue may accept a request, 0 for 2 s. Engine is how long the venue's
 	// matching engine may take beyond it, 0 for 10 s (error -1007); Margin is the wait before an order that was not found is
 	// asked for again, 0 for 2 s. Past all three, an order that was not found was never there.
 	Window, Engine, Margin venue.Nanos
 	// Answer is how long a request may be without an answer before its fate counts as unknown, 0 for 5 s.
 	Answer venue.Nanos
-	// Lost, where not nil, is told that messages of the private stream are missing, once the stream is back: Sweep finds
-	// them. It must not block. Called on a goroutine of the gateway.
-	Lost func()
-	// OwnOnly makes CancelAll cancel our orders one by one, for an account that others trade on.
-	OwnOnly bool
 }
 
 // GatewayCounters are exact tallies, readable from any thread.
@@ -141,8 +135,8 @@ func defaults(o *GatewayOptions) {
 // Counters are the tallies so far.
 func (g *Gateway) Counters() *GatewayCounters { return &g.count }
 
-// Up reports whether orders can leave now.
-func (g *Gateway) Up() bool { return g.line.Load() != nil }
+// Ready reports whether orders can leave now.
+func (g *Gateway) Ready() bool { return g.line.Load() != nil }
 
 // Adopt tells which slot the engine keeps an order of an earlier run in: c is the order as it was sent, with its slot.
 // target is its client id in force, which differs from c.Client when it has been replaced. Submit's thread.
@@ -305,7 +299,7 @@ func (g *Gateway) cancel(l *line, c *venue.Command, now, at venue.Nanos) venue.S
 
 // cancelAll cancels every order of an instrument, or of all of them where none is named.
 func (g *Gateway) cancelAll(l *line, c *venue.Command, now, at venue.Nanos) venue.Sent {
-	if g.o.OwnOnly {
+	if g.o.Shared {
 		return g.cancelOurs(l, c, at)
 	}
 	var all venue.Sent

@@ -169,10 +169,9 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		return map[string]venue.Ccy{"BTC": 1, "USDT": 2}[name]
 	}
 	opt := binance.GatewayOptions{GatewayConfig: wire.GatewayConfig{Venue: 1, Instruments: []*venue.Instrument{r.in}, Currency: ccy, Net: n, Clock: clock,
-		WS: "ws://" + sim.Addr(), REST: "http://" + sim.Addr(), Kill: &r.kill, Slots: 512, Account: "test"},
-		Key: sign.SecretOf("test", []byte(edKey)), Secret: sign.SecretOf("test", []byte(edSecret)),
-		Window: 2 * venue.Second, Engine: 100 * venue.Millisecond, Margin: 50 * venue.Millisecond, Answer: 250 * venue.Millisecond,
-		Lost: func() { r.lost <- struct{}{} }}
+		WS: "ws://" + sim.Addr(), REST: "http://" + sim.Addr(), Kill: &r.kill, Slots: 512, Account: "test",
+		Key: sign.SecretOf("test", []byte(edKey)), Secret: sign.SecretOf("test", []byte(edSecret)), Lost: func() { r.lost <- struct{}{} }},
+		Window: 2 * venue.Second, Engine: 100 * venue.Millisecond, Margin: 50 * venue.Millisecond, Answer: 250 * venue.Millisecond}
 	if o.hmac {
 		r.key = macKey
 		opt.Key, opt.Secret = sign.SecretOf("test", []byte(macKey)), sign.SecretOf("test", []byte(macWord))
@@ -195,7 +194,7 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		}
 	})
 	if !o.skip {
-		r.until("the session", func() bool { return r.gw.Up() })
+		r.until("the session", func() bool { return r.gw.Ready() })
 	}
 	return r
 }
@@ -434,8 +433,8 @@ func TestGateway_wrongKeyStopsTheVenue(t *testing.T) {
 			r := newRig(t, rigOptions{skip: true})
 			var kill venue.Kill
 			o := binance.GatewayOptions{GatewayConfig: wire.GatewayConfig{Venue: 1, Instruments: []*venue.Instrument{r.in}, Net: n, Clock: clock, Kill: &kill, Slots: 8, Account: "wrong",
-				Currency: func(string) venue.Ccy { return 0 }, WS: "ws://" + r.sim.Addr(), REST: "http://" + r.sim.Addr()},
-				Key: sign.SecretOf("test", []byte(edKey)), Secret: sign.SecretOf("test", []byte(edSecret))}
+				Currency: func(string) venue.Ccy { return 0 }, WS: "ws://" + r.sim.Addr(), REST: "http://" + r.sim.Addr(),
+				Key: sign.SecretOf("test", []byte(edKey)), Secret: sign.SecretOf("test", []byte(edSecret))}}
 			change(&o)
 			g, err := binance.NewGateway(o)
 			require.NoError(t, err)
@@ -445,7 +444,7 @@ func TestGateway_wrongKeyStopsTheVenue(t *testing.T) {
 			var e *wire.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, wire.Auth, e.Kind)
-			require.False(t, g.Up())
+			require.False(t, g.Ready())
 			require.Equal(t, venue.NotSent, g.Submit(&venue.Command{Op: venue.New, Slot: 1, Inst: 1}))
 			require.ErrorAs(t, g.Sweep(ctx, 0, newBook()), &e)
 			require.Equal(t, wire.Auth, e.Kind)

@@ -208,10 +208,10 @@ func (r *rest) one(ctx context.Context, c *venue.Command, t Target, loud bool) {
 	g.unknown(c.Slot, c.Target, venue.Cancel, sent, now, venue.Timeout)
 }
 
-// cancelAll cancels what stands in an instrument, or in all; with OwnOnly our orders one by one.
+// cancelAll cancels what stands in an instrument, or in all; on a shared account our orders one by one.
 func (r *rest) cancelAll(ctx context.Context, c *venue.Command) {
 	g := r.g
-	if g.o.OwnOnly {
+	if g.o.Shared {
 		for i := range g.ids.slots {
 			s := &g.ids.slots[i]
 			owner := s.owner.Load()

@@ -33,7 +33,7 @@ type found struct {
 //
 // It waits for the private stream, at most 5 s, so that nothing falls between the two. Any goroutine.
 func (g *Gateway) Sweep(ctx context.Context, since venue.Nanos, out venue.Reports) error {
-	for n := 0; n < 250 && !g.Up(); n++ {
+	for n := 0; n < 250 && !g.Ready(); n++ {
 		if err := g.o.Clock.Sleep(ctx, tick); err != nil {
 			return err
 		}

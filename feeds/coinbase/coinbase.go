@@ -35,6 +35,9 @@ var Adapter = wire.Adapter{
 	Listings: listings(),
 	Decoder:  newDecoder,
 	Feed:     newFeed,
+	Gateway: func(cfg wire.GatewayConfig) (wire.Gateway, error) {
+		return NewGateway(GatewayOptions{GatewayConfig: cfg})
+	},
 	BlindSpots: []string{
 		"There is no checksum: a level that was altered in transit is seen only when the text is no longer a valid number on the grid or when the book crosses.",
 		"sequence_num numbers the connection, not the book: a gap makes every book of the connection stale, whichever message was lost.",

@@ -30,12 +30,15 @@ const (
 	acceptedFor = sign.TokenLife + 30*venue.Second
 )
 
+// signedHost is the host that tokens are made for.
+const signedHost = "api.coinbase.com"
+
 // GatewayOptions is what a Gateway is made of. In GatewayConfig, REST "" and WS "" are the venue's own addresses; WS is
 // that of the user channel.
 type GatewayOptions struct {
 	wire.GatewayConfig
-	// Key makes the tokens; its host is api.coinbase.com, whatever REST leads to.
-	Key *sign.Coinbase
+	// Signer makes the tokens; its host is api.coinbase.com, whatever REST leads to. Nil takes Key and Secret.
+	Signer *sign.Coinbase
 	// SignEach makes a token for every request instead of using one for many: the switch for a venue that wants it.
 	SignEach bool
 	// Senders is the number of lines for orders, 0 for three; one more takes cancels only.
@@ -43,9 +46,6 @@ type GatewayOptions struct {
 	// Timeout is how long an answer may take, 0 for five seconds. LookEvery is how often open orders are compared, 0 for
 	// five seconds.
 	Timeout, LookEvery venue.Nanos
-	// Lost, where not nil, is told when private messages may have been missed, and again when the channel is back: Sweep
-	// then finds what they said. It must not block; any goroutine.
-	Lost func()
 }
 
 // GatewayCounters are exact tallies, readable from any thread.
@@ -100,10 +100,19 @@ var _ venue.Gateway = (*Gateway)(nil)
 // NewGateway makes a gateway, and the first tokens; Run brings it to life. The error says what is missing.
 func NewGateway(o GatewayOptions) (*Gateway, error) {
 	switch {
-	case o.Net == nil || o.Clock == nil || o.Kill == nil || o.Key == nil || o.Currency == nil:
-		return nil, errors.New("coinbase: a gateway lacks a network, a clock, a kill switch, a key or currencies")
+	case o.Net == nil || o.Clock == nil || o.Kill == nil || o.Currency == nil:
+		return nil, errors.New("coinbase: a gateway lacks a network, a clock, a kill switch or currencies")
 	case len(o.Instruments) == 0 || o.Slots < 1:
 		return nil, errors.New("coinbase: a gateway without instruments or order slots")
+	}
+	if o.Signer == nil {
+		if !o.Key.Present() {
+			return nil, fmt.Errorf("coinbase: account %q has no API key", o.Account)
+		}
+		var err error
+		if o.Signer, err = sign.NewCoinbase(string(o.Key.Reveal()), signedHost, o.Secret); err != nil {
+			return nil, fmt.Errorf("coinbase: account %q: %w", o.Account, err)
+		}
 	}
 	r, err := newRest(&o)
 	if err != nil {

@@ -36,7 +36,7 @@ type rest struct {
 
 // newRest fills in what o leaves to us.
 func newRest(o *GatewayOptions) (*rest, error) {
-	if o.Net == nil || o.Clock == nil || o.Key == nil {
+	if o.Net == nil || o.Clock == nil || o.Signer == nil {
 		return nil, errors.New("coinbase: the REST lacks a network, a clock or a key")
 	}
 	if o.REST == "" {
@@ -50,12 +50,12 @@ func newRest(o *GatewayOptions) (*rest, error) {
 		return nil, err
 	}
 	t.net, t.clock, t.timeout, t.kill = o.Net, o.Clock, o.Timeout, o.Kill
-	pool, err := sign.NewPool(o.Key, o.Clock, sign.Route{Method: http.MethodPost, Path: pathOrders}, sign.Route{Method: http.MethodPost, Path: pathBatchCancel},
+	pool, err := sign.NewPool(o.Signer, o.Clock, sign.Route{Method: http.MethodPost, Path: pathOrders}, sign.Route{Method: http.MethodPost, Path: pathBatchCancel},
 		sign.Route{Method: http.MethodPost, Path: pathEdit}, sign.Route{Method: http.MethodGet, Path: pathBatch}, sign.Route{Method: http.MethodGet, Path: pathFills})
 	if err != nil {
 		return nil, fmt.Errorf("coinbase: %w", err)
 	}
-	return &rest{target: t, key: o.Key, pool: pool, each: o.SignEach, base: o.REST, client: t.client(),
+	return &rest{target: t, key: o.Signer, pool: pool, each: o.SignEach, base: o.REST, client: t.client(),
 		all: wire.NewLimiter(o.Clock, privatePerSecond, venue.Second)}, nil
 }
 

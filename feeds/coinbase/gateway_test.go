@@ -102,13 +102,13 @@ func newDesk(t *testing.T, s setup) *desk {
 	ended := make(chan error, 1)
 	go func() { ended <- d.sim.Run(ctx) }()
 	d.opts = coinbase.GatewayOptions{GatewayConfig: wire.GatewayConfig{Venue: 3, Instruments: ins, Currency: ccy, Net: n, Clock: clock, Kill: &d.kill, Slots: 4096,
-		WS: "ws://" + d.sim.Addr() + "/", REST: "http://" + d.sim.Addr(), Seed: 3}, Key: key, Timeout: 400 * venue.Millisecond, LookEvery: 200 * venue.Millisecond,
+		WS: "ws://" + d.sim.Addr() + "/", REST: "http://" + d.sim.Addr(), Seed: 3,
 		Lost: func() {
 			select {
 			case d.lost <- struct{}{}:
 			default:
 			}
-		}}
+		}}, Signer: key, Timeout: 400 * venue.Millisecond, LookEvery: 200 * venue.Millisecond}
 	if s.gw != nil {
 		s.gw(&d.opts)
 	}
@@ -376,7 +376,7 @@ func TestGateway_worksWithAnECKey(t *testing.T) {
 	key, err := sign.NewCoinbase(keyName, "api.coinbase.com", sign.SecretOf("a test", text))
 	require.NoError(t, err)
 	d := newDesk(t, setup{sim: func(c *coinbasesim.Config) { c.Accounts[0].Public = &k.PublicKey },
-		gw: func(o *coinbase.GatewayOptions) { o.Key, o.SignEach = key, true }})
+		gw: func(o *coinbase.GatewayOptions) { o.Signer, o.SignEach = key, true }})
 	c := d.order(venue.Buy, venue.PostOnly, venue.GTC, d.touch(venue.Buy).Price-1000, 200_000)
 	d.submit(c)
 	d.wait(c, venue.Ack)

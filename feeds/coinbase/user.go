@@ -54,7 +54,7 @@ func (s gapSink) Put(ev []venue.Event) venue.Reason {
 func (g *Gateway) hello() [][]byte {
 	var out [][]byte
 	for _, channel := range []string{"heartbeats", "user"} {
-		token := g.Key.AppendSocket(nil, g.Clock.Now())
+		token := g.Signer.AppendSocket(nil, g.Clock.Now())
 		out = append(out, fmt.Appendf(nil, `{"type":"subscribe","channel":%q,"jwt":"%s"}`, channel, token))
 	}
 	return out

@@ -35,7 +35,6 @@ const (
 // GatewayOptions is what the gateway of an account is made of. Key and Secret are the API key and its base64 private key.
 type GatewayOptions struct {
 	wire.GatewayConfig
-	Key, Secret sign.Secret
 	// Nonces is shared by everything in the process that signs with the key; nil makes its own.
 	Nonces *sign.Nonces
 	Tier   Tier
@@ -44,11 +43,6 @@ type GatewayOptions struct {
 	// NoDeadMan leaves the venue's countdown alone. It cancels the whole account, so that of several processes on one
 	// account only one may keep it.
 	NoDeadMan bool
-	// Shared says that others trade on the account: CancelAll then names our own orders instead of asking for all.
-	Shared bool
-	// Lost, where not nil, is told that reports are missing, the connection having broken or a message having been skipped,
-	// once the stream is whole again: Sweep then finds them. It is called on a goroutine of the gateway and must not block.
-	Lost func()
 }
 
 // GatewayCounters are exact tallies, readable from any thread.

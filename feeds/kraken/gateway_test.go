@@ -103,9 +103,9 @@ func open(t *testing.T, o option) *desk {
 			Balances: map[string]decimal.Decimal{"USD": decimal.NewFromInt(1_000_000), "BTC": decimal.NewFromInt(10)}}}})
 	require.NoError(t, err)
 	go0(t, d.sim.Run)
-	opt := kraken.GatewayOptions{Key: sign.SecretOf("a test", []byte(apiKey)), Secret: sign.SecretOf("a test", []byte(apiSecret)), Tier: o.tier,
-		Lost: func() { d.lost <- struct{}{} },
-		GatewayConfig: wire.GatewayConfig{Venue: 4, Instruments: spot(), Currency: currencies, Net: n, Clock: clock, WS: d.sim.PrivateWS(), REST: "http://" + d.sim.Addr(),
+	opt := kraken.GatewayOptions{Tier: o.tier,
+		GatewayConfig: wire.GatewayConfig{Key: sign.SecretOf("a test", []byte(apiKey)), Secret: sign.SecretOf("a test", []byte(apiSecret)),
+			Lost: func() { d.lost <- struct{}{} }, Venue: 4, Instruments: spot(), Currency: currencies, Net: n, Clock: clock, WS: d.sim.PrivateWS(), REST: "http://" + d.sim.Addr(),
 			Kill: &d.kill, Slots: 4096, Account: "test", Seed: 3}}
 	if o.change != nil {
 		o.change(&opt)

@@ -38,6 +38,9 @@ var Adapter = wire.Adapter{
 	Listings: listings(),
 	Decoder:  newDecoder,
 	Feed:     newFeed,
+	Gateway: func(cfg wire.GatewayConfig) (wire.Gateway, error) {
+		return NewGateway(GatewayOptions{GatewayConfig: cfg, NoDeadMan: cfg.Shared})
+	},
 	BlindSpots: []string{
 		"The checksum covers the best ten levels of each side: a change lost or altered below them is seen only when it rises into them.",
 		"There is no sequence: a lost message is seen at the next one of the same pair, and only if it moved the best ten levels.",

@@ -31,7 +31,7 @@ type Discoverer interface {
 	Listings() []Listing
 }
 
-// Adapter is the market-data side of a venue as the catalogue knows it.
+// Adapter is a venue as the catalogue knows it.
 type Adapter struct {
 	// Name is the operator's name for the venue: binance, binance-usdm, binance-coinm, kraken, coinbase.
 	Name string
@@ -45,6 +45,8 @@ type Adapter struct {
 	Decoder func(id venue.ID, ins []*venue.Instrument) Decoder
 	// Feed makes the live feed.
 	Feed func(FeedConfig) (Feeder, error)
+	// Gateway makes the order side; nil where the adapter has none yet. The error says what is missing, never a key.
+	Gateway func(GatewayConfig) (Gateway, error)
 	// BlindSpots says, a sentence each, which damage the venue's own rules cannot show.
 	BlindSpots []string
 }

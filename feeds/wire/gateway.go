@@ -4,9 +4,17 @@ import (
 	"crypto/tls"
 
 	"oneprice/books/venue"
+	"oneprice/feeds/sign"
 )
 
-// GatewayConfig is what the gateway of any venue is made of. Credentials are the adapter's own, from feeds/sign.
+// Gateway is the order side of a venue as it is assembled: Run brings it to life.
+type Gateway interface {
+	venue.Gateway
+	// Ready reports whether a new order could leave now and its fate would be heard of. Any thread.
+	Ready() bool
+}
+
+// GatewayConfig is what the gateway of any venue is made of.
 type GatewayConfig struct {
 	Venue venue.ID
 	// Instruments are what may be traded, each with its Inst set. Currency finds the index of a currency by the venue's
@@ -22,8 +30,15 @@ type GatewayConfig struct {
 	Kill *venue.Kill
 	// Slots is the number of order slots: venue order ids are kept in an array by slot.
 	Slots int
-	// Account names the account in errors and logs, never a key.
+	// Account names the account in errors and logs, never a key. Shared says that others trade on it: only our own orders
+	// are then cancelled, one by one where the venue cannot tell them apart.
 	Account string
+	Shared  bool
+	// Key is the API key's id or name, Secret what signs.
+	Key, Secret sign.Secret
+	// Lost, where not nil, is told that reports may be missing, once the private stream is whole again: Sweep then finds
+	// them. It must not block. Any goroutine of the gateway.
+	Lost func()
 	// Spin makes the order connection busy-poll.
 	Spin bool
 	// Seed sets the jitter of reconnects.
