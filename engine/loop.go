@@ -59,6 +59,8 @@ type LoopConfig struct {
 	Gateways []venue.Gateway
 	Feeds    []venue.Feed
 	Audit    Recorder
+	// Journal is what a restart recovers from; nil where nothing outlives the run: backtest, replay, paper.
+	Journal Journal
 	// MakeRoom, where not nil, is called when the audit has no room, and then Put is tried again: a backtest waits for
 	// its disk. Live it is nil: new orders stop instead.
 	MakeRoom func() error
@@ -86,6 +88,7 @@ type Loop struct {
 	sent    []venue.Report // answers of Submit that the next Batch carries
 	backlog []audit.Record // records that the audit had no room for; while it is not empty, no new order leaves
 	behind  bool           // Step has been told that the audit is full
+	stuck   bool           // Step has been told that the journal is full
 	control []venue.Event  // control records that the next Batch carries
 	token   ring.Token
 	pending func() bool
@@ -250,6 +253,7 @@ func (l *Loop) step(now venue.Nanos) {
 	for _, s := range l.cfg.Sources {
 		b.Reports = s.Due(now, b.Reports)
 	}
+	l.remember(b.Reports)
 	for _, t := range l.cfg.Taps {
 		t.Frame(b)
 	}
@@ -263,6 +267,7 @@ func (l *Loop) step(now venue.Nanos) {
 	}
 	lat.Mark(stats.Submit)
 	lat.End()
+	l.rulings(l.out.Records)
 	for _, i := range l.out.Resync {
 		if f := l.cfg.Feeds[l.cfg.Engine.d.Instruments[i].Venue]; f != nil {
 			f.Resync(i)
@@ -278,12 +283,7 @@ func (l *Loop) record(rs []audit.Record) bool {
 		l.backlog = append(l.backlog, rs...)
 		l.flush()
 	}
-	if full := len(l.backlog) > 0; full != l.behind {
-		l.behind = full
-		var e venue.Event
-		e.SetRoom(venue.RingAudit, full, l.batch.Now)
-		l.control = append(l.control, e)
-	}
+	l.tell(venue.RingAudit, len(l.backlog) > 0, &l.behind)
 	return len(l.backlog) == 0
 }
 
@@ -315,16 +315,15 @@ func (l *Loop) put(rs []audit.Record) bool {
 	return true
 }
 
-// submit hands one command to its gateway and keeps the answer for the next Batch. An order whose record is not queued
-// does not leave; a cancel does.
+// submit hands one command to its gateway, unless something holds it, and keeps the answer for the next Batch.
 func (l *Loop) submit(c *venue.Command, recorded bool) {
 	r := venue.Report{Kind: venue.SentReport, Venue: c.Venue, Inst: c.Inst, Slot: c.Slot, Client: c.Client,
 		Recv: l.batch.Now, At: l.batch.Now, Seq: uint64(c.Op)}
 	if c.Op != venue.New {
 		r.Client = c.Target
 	}
-	if !recorded && (c.Op == venue.New || c.Op == venue.Amend) {
-		r.Flags, r.Reason = uint8(venue.NotSent), venue.AuditBehind
+	if why := l.holds(c, recorded); why != venue.OK {
+		r.Flags, r.Reason = uint8(venue.NotSent), why
 	} else {
 		r.Flags = uint8(l.cfg.Gateways[c.Venue].Submit(c))
 	}

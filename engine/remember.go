@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"oneprice/books/venue"
+	"oneprice/engine/audit"
+)
+
+// Journal keeps what a restart must know (engine/journal). False says that there is no room for it. The loop's goroutine
+// only; nothing here may block or allocate.
+type Journal interface {
+	// Intent keeps a command before it is submitted. A New or Amend whose Intent found no room does not leave; a cancel
+	// does.
+	Intent(*venue.Command) bool
+	// Report keeps what a report proves of an order. The journal itself remembers that one found no room.
+	Report(*venue.Report) bool
+	// Operator keeps a kill and its lifting.
+	Operator(k venue.OpKind, v venue.ID, now venue.Nanos) bool
+	// Room reports whether new orders may be decided: records and reserved ids are left.
+	Room() bool
+}
+
+// remember journals the reports of a batch, before Step sees them.
+func (l *Loop) remember(rs []venue.Report) {
+	if l.cfg.Journal == nil {
+		return
+	}
+	for i := range rs {
+		l.cfg.Journal.Report(&rs[i]) // found no room: counted there, and recovery asks the venue again
+	}
+}
+
+// rulings journals what operators did in a drain, and tells the next Step when the journal fills or has room again.
+func (l *Loop) rulings(rs []audit.Record) {
+	j := l.cfg.Journal
+	if j == nil {
+		return
+	}
+	for i := range rs {
+		if r := &rs[i]; r.Kind == audit.Operator {
+			j.Operator(venue.OpKind(r.Sub), r.Venue, r.At)
+		}
+	}
+	l.tell(venue.RingJournal, !j.Room(), &l.stuck)
+}
+
+// tell puts a Room event into the next batch where a ring's state has changed.
+func (l *Loop) tell(ring uint8, full bool, told *bool) {
+	if full == *told {
+		return
+	}
+	*told = full
+	var e venue.Event
+	e.SetRoom(ring, full, l.batch.Now)
+	l.control = append(l.control, e)
+}
+
+// holds reports why a command must not leave: an order whose audit record or journal entry is not queued stays, a cancel
+// never does.
+func (l *Loop) holds(c *venue.Command, recorded bool) venue.Reason {
+	risky := c.Op == venue.New || c.Op == venue.Amend
+	if risky && !recorded {
+		return venue.AuditBehind
+	}
+	if l.cfg.Journal != nil && !l.cfg.Journal.Intent(c) && risky {
+		return venue.JournalFull
+	}
+	return venue.OK
+}
