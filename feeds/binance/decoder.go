@@ -16,6 +16,14 @@ type Decoder struct {
 	ev      []venue.Event // records of the last answer
 	parser  fastjson.Parser
 	keys    keys // of the fallback
+	refusal string
+}
+
+// Refusal implements wire.Refuser.
+func (d *Decoder) Refusal() string {
+	text := d.refusal
+	d.refusal = ""
+	return text
 }
 
 // newDecoder makes the decoder of a connection that carries ins, of a product whose deltas chain as chain says.

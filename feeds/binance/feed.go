@@ -73,7 +73,7 @@ func newFeed(name string, decoder func(venue.ID, []*venue.Instrument) wire.Decod
 		Backoff: wire.Backoff{Min: 100 * venue.Millisecond, Max: 10 * venue.Second}, Proven: 10 * venue.Second,
 		Attempts: wire.NewLimiter(cfg.Clock, 300, 300*venue.Second), Messages: wire.NewLimiter(cfg.Clock, m.perSecond-1, venue.Second),
 		Decoder: func() wire.Decoder { return decoder(cfg.Venue, cfg.Instruments) },
-		Venue:   cfg.Venue, Insts: ids,
+		Venue:   cfg.Venue, Insts: ids, Report: cfg.Report,
 		Opened: func() {
 			for _, i := range ids {
 				f.Resync(i)
@@ -85,6 +85,7 @@ func newFeed(name string, decoder func(venue.ID, []*venue.Instrument) wire.Decod
 		Name: name, Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Request: f.request, Decoder: decoder(cfg.Venue, cfg.Instruments),
 		Sink: cfg.Snapshots, Weight: wire.NewLimiter(cfg.Clock, m.weight/2, 60*venue.Second), Used: usedWeight,
 		Gap: 300 * venue.Millisecond, Timeout: 10 * venue.Second, MaxBody: 8 << 20, Insts: int(most) + 1,
+		Report: cfg.Report,
 	}
 	if cfg.Raw != nil {
 		sc.Raw = func(recv venue.Nanos, msg []byte) { cfg.Raw("ws", name, url, recv, msg) }

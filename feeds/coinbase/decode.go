@@ -20,6 +20,7 @@ type decoder struct {
 	// seq is the sequence_num of the last message that was taken, once started.
 	seq     uint64
 	started bool
+	refusal string // what the venue refused, until it is asked for
 }
 
 // slot is one instrument and what the connection has shown of it.
@@ -68,6 +69,13 @@ func (d *decoder) Rest(venue.Nanos, string, []byte) ([]venue.Event, venue.Reason
 	return nil, venue.Ignored
 }
 
+// Refusal implements wire.Refuser.
+func (d *decoder) Refusal() string {
+	text := d.refusal
+	d.refusal = ""
+	return text
+}
+
 // parse takes any message of the venue, through Doc.
 func (d *decoder) parse(recv venue.Nanos, msg []byte) venue.Reason {
 	v := d.doc.Parse(msg)
@@ -75,7 +83,8 @@ func (d *decoder) parse(recv venue.Nanos, msg []byte) venue.Reason {
 		return venue.Malformed
 	}
 	if !v.Exists("channel") && wire.Is(v.Get("type"), "error") {
-		return venue.Ignored // the answer to a bad subscribe; it has no number
+		d.refusal = string(v.GetStringBytes("message")) // the answer to a bad subscribe; it has no number
+		return venue.Ignored
 	}
 	seq, why := d.doc.Uint(v.Get("sequence_num"))
 	if why != venue.OK {

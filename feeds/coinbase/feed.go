@@ -58,7 +58,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		Backoff: wire.Backoff{Min: 200 * venue.Millisecond, Max: 5 * venue.Second}, Proven: 2 * venue.Second,
 		Attempts: wire.NewLimiter(cfg.Clock, perSecond, venue.Second), Messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second),
 		Decoder: func() wire.Decoder { return newDecoder(cfg.Venue, cfg.Instruments) },
-		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened,
+		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,
 	}
 	sc.Backoff.Seed(cfg.Seed)
 	if cfg.Raw != nil {

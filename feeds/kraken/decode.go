@@ -22,6 +22,8 @@ type decoder struct {
 	lost venue.Reason
 	// system is the whole venue's status.
 	system venue.Status
+	// refusal is what the venue refused, until it is asked for.
+	refusal string
 }
 
 // slot is one instrument and what the connection has shown of it.
@@ -75,6 +77,13 @@ func (d *decoder) cold(recv venue.Nanos, msg []byte) ([]venue.Event, venue.Reaso
 // Rest implements wire.Decoder. The REST book has no checksum and does not join the stream.
 func (d *decoder) Rest(venue.Nanos, string, []byte) ([]venue.Event, venue.Reason) {
 	return nil, venue.Ignored
+}
+
+// Refusal implements wire.Refuser.
+func (d *decoder) Refusal() string {
+	text := d.refusal
+	d.refusal = ""
+	return text
 }
 
 func (d *decoder) begin() {

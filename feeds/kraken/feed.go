@@ -78,7 +78,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		Backoff: wire.Backoff{Min: 250 * venue.Millisecond, Max: 10 * venue.Second}, Proven: 2 * venue.Second,
 		Attempts: wire.NewLimiter(cfg.Clock, attempts, attemptSpan), Messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second),
 		Decoder: func() wire.Decoder { return newDecoder(cfg.Venue, cfg.Instruments) },
-		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened,
+		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,
 	}
 	sc.Backoff.Seed(cfg.Seed)
 	if cfg.Raw != nil {

@@ -47,6 +47,7 @@ func (d *decoder) event(recv venue.Nanos, v *fastjson.Value) venue.Reason {
 		if !v.Exists("method") && !v.Exists("error") {
 			return venue.Malformed
 		}
+		d.refusal = string(v.GetStringBytes("error"))
 	}
 	return venue.Ignored
 }

@@ -17,3 +17,10 @@ type Decoder interface {
 	// short description as recorded, used to find the symbol where the body has none.
 	Rest(recv venue.Nanos, request string, body []byte) ([]venue.Event, venue.Reason)
 }
+
+// Refuser is a Decoder that can say what the venue refused: an answer to a request of ours, which Decode ignores.
+type Refuser interface {
+	// Refusal is the venue's text when the message that Decode has ignored last was a refusal, "" otherwise. Asked right
+	// after that Decode, on its goroutine; it answers each refusal once.
+	Refusal() string
+}

@@ -12,7 +12,7 @@ const (
 	RateLimited
 	// Auth: our credentials are wrong; stop the venue.
 	Auth
-	// Refused: the venue says no, and would again.
+	// Refused: one side says no, and would again: the venue to what we ask, or we to its certificate.
 	Refused
 	// Unknown: something was sent and its fate is not known; query, never resend.
 	Unknown

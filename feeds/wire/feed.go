@@ -25,6 +25,8 @@ type FeedConfig struct {
 	Touches, Trades bool
 	// Raw, where not nil, sees every message before it is decoded: kind is ws or rest. Called from the feed's goroutines.
 	Raw func(kind, conn, request string, recv venue.Nanos, msg []byte)
+	// Report, where not nil, hears every fault of the edge. Called from the feed's goroutines, so it must not wait.
+	Report func(*Error)
 	// Seed sets the jitter of reconnects.
 	Seed uint64
 }

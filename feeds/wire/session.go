@@ -3,9 +3,11 @@ package wire
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -54,11 +56,14 @@ type SessionConfig struct {
 	Opened func()
 	// Raw, where not nil, sees every message before it is decoded.
 	Raw func(recv venue.Nanos, msg []byte)
+	// Report, where not nil, hears why each connection ended or could not be made, what could not be decoded, and what the
+	// venue refused (see Refuser). Called on the session's goroutines, so it must not wait.
+	Report func(*Error)
 }
 
 // SessionCounters are exact tallies, readable from any thread.
 type SessionCounters struct {
-	Attempts, Connects, Losses, Messages, Bytes, Damaged, Unknown, Dropped, Sent atomic.Uint64
+	Attempts, Connects, Losses, Messages, Bytes, Damaged, Unknown, Refused, Dropped, Sent atomic.Uint64
 }
 
 // Session keeps one websocket connection alive and feeds its messages through a decoder into a sink. Run owns the reading
@@ -85,12 +90,21 @@ func (s *Session) SetSink(out venue.Sink) { s.cfg.Sink = out }
 // Counters are the tallies so far.
 func (s *Session) Counters() *SessionCounters { return &s.count }
 
-// Fault is why the last connection ended or could not be made, nil while none has. Any goroutine.
+// Fault is why the last connection ended or could not be made, or what the venue refused on it since; nil while nothing
+// was wrong. Any goroutine.
 func (s *Session) Fault() error {
 	if e := s.fault.Load(); e != nil {
 		return *e
 	}
 	return nil
+}
+
+// report hands an error of the edge to whoever listens.
+func (s *Session) report(err error) {
+	var e *Error
+	if s.cfg.Report != nil && errors.As(err, &e) {
+		s.cfg.Report(e)
+	}
 }
 
 // Send queues a control message. It never blocks; false when the queue is full or the session is between connections and
@@ -124,6 +138,7 @@ func (s *Session) Run(ctx context.Context) error {
 			break
 		}
 		s.fault.Store(&err)
+		s.report(err)
 		s.lost()
 		if s.began != 0 && c.Clock.Now()-s.began > c.Proven {
 			c.Backoff.Reset()
@@ -150,6 +165,7 @@ func (s *Session) once(ctx context.Context) error {
 	}
 	s.count.Connects.Add(1)
 	s.began = c.Clock.Now()
+	before := s.count.Messages.Load()
 	s.conn.Store(conn)
 	life, end := context.WithCancel(ctx)
 	written := make(chan struct{})
@@ -165,7 +181,19 @@ func (s *Session) once(ctx context.Context) error {
 	conn.Close()
 	<-written
 	s.count.Losses.Add(1)
+	if s.count.Messages.Load() == before {
+		err = &Error{c.Name, "read", Transient, fmt.Errorf("%s ended before its first message: %w", where(c.URL()), errors.Unwrap(err))}
+	}
 	return err
+}
+
+// where is the part of an address that tells one venue's door from another's: scheme and host, and no stream names.
+func where(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "a malformed address" // which the error beside it quotes
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // dial connects and upgrades.
@@ -181,7 +209,8 @@ func (s *Session) dial(ctx context.Context) (*websocket.Conn, error) {
 	if c.Header != nil {
 		header = c.Header()
 	}
-	conn, answer, err := d.DialContext(ctx, c.URL(), header)
+	address := c.URL()
+	conn, answer, err := d.DialContext(ctx, address, header)
 	if err == nil {
 		conn.SetReadLimit(c.MaxMessage)
 		return conn, nil
@@ -197,8 +226,13 @@ func (s *Session) dial(ctx context.Context) (*websocket.Conn, error) {
 		case http.StatusUnauthorized, http.StatusForbidden:
 			kind = Auth
 		}
+		err = fmt.Errorf("%w: %s", err, answer.Status)
 	}
-	return nil, &Error{c.Name, "connect", kind, err}
+	var cert *tls.CertificateVerificationError
+	if errors.As(err, &cert) {
+		kind = Refused
+	}
+	return nil, &Error{c.Name, "connect", kind, fmt.Errorf("%s: %w", where(address), err)}
 }
 
 // read is the reading goroutine: stamp, decode, publish.
@@ -261,11 +295,14 @@ func (s *Session) fill(r io.Reader, alive func()) ([]byte, error) {
 func (s *Session) decode(ctx context.Context, dec Decoder, recv venue.Nanos, msg []byte) venue.Reason {
 	ev, why := dec.Decode(recv, msg)
 	switch why {
-	case venue.OK, venue.Ignored, venue.Duplicate:
+	case venue.OK, venue.Duplicate:
+	case venue.Ignored:
+		s.refused(dec)
 	case venue.UnknownSymbol:
 		s.count.Unknown.Add(1)
 	default:
 		s.count.Damaged.Add(1)
+		s.report(&Error{s.cfg.Name, "decode", Protocol, errors.New(why.String())})
 		s.gaps(why, recv) // what it said is lost
 		return why
 	}
@@ -281,6 +318,20 @@ func (s *Session) decode(ctx context.Context, dec Decoder, recv venue.Nanos, msg
 		s.count.Dropped.Add(1)
 	}
 	return why
+}
+
+// refused passes on what the venue has just refused, if that is what the ignored message was.
+func (s *Session) refused(dec Decoder) {
+	r, ok := dec.(Refuser)
+	if !ok {
+		return
+	}
+	if text := r.Refusal(); text != "" {
+		s.count.Refused.Add(1)
+		var err error = &Error{s.cfg.Name, "subscribe", Refused, errors.New(text)}
+		s.fault.Store(&err)
+		s.report(err)
+	}
 }
 
 // lost tells every instrument of the connection that messages are missing.

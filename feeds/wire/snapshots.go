@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,8 @@ type SnapshotsConfig struct {
 	Gap, Timeout venue.Nanos
 	MaxBody      int64
 	Raw          func(request string, recv venue.Nanos, body []byte)
+	// Report, where not nil, hears why each fetch failed, on the fetching goroutine, so it must not wait.
+	Report func(*Error)
 	// Insts is the number of instruments of the process, for the table of what was asked.
 	Insts int
 }
@@ -107,15 +110,35 @@ func (s *Snapshots) Run(ctx context.Context) error {
 			continue
 		}
 		if err := s.fetch(ctx, i); err != nil && ctx.Err() == nil {
-			s.count.Failed.Add(1)
-			var e *Error
-			if errors.As(err, &e) && e.Kind == RateLimited {
-				s.count.Limited.Add(1)
-			}
+			s.failed(i, err)
 			s.Ask(i) // the book still needs it; Gap and the budget say when
 		}
 	}
 	return nil
+}
+
+// refusedFor is how long an instrument that the venue refuses is left alone: asked at every Gap it would eat the budget of
+// all others.
+const refusedFor = 30 * venue.Second
+
+// failed notes why a fetch brought no book.
+func (s *Snapshots) failed(i venue.Inst, err error) {
+	s.count.Failed.Add(1)
+	var e *Error
+	if !errors.As(err, &e) {
+		return // the end of ctx
+	}
+	switch e.Kind {
+	case RateLimited:
+		s.count.Limited.Add(1)
+	case Refused:
+		s.mu.Lock()
+		s.after[i] = max(s.after[i], s.cfg.Clock.Now()+refusedFor)
+		s.mu.Unlock()
+	}
+	if s.cfg.Report != nil {
+		s.cfg.Report(e)
+	}
 }
 
 // pause waits for a question, or for the time at which one that waits may be asked.
@@ -182,6 +205,8 @@ func (s *Snapshots) get(ctx context.Context, url string) ([]byte, error) {
 	case http.StatusTooManyRequests, http.StatusTeapot:
 		c.Weight.Close(retryAfter(resp.Header))
 		return nil, &Error{c.Name, "book", RateLimited, fmt.Errorf("%s: %s", url, resp.Status)}
+	case http.StatusBadRequest, http.StatusNotFound:
+		return nil, &Error{c.Name, "book", Refused, fmt.Errorf("%s: %s: %s", url, resp.Status, said(resp.Body))}
 	default:
 		return nil, &Error{c.Name, "book", Transient, fmt.Errorf("%s: %s", url, resp.Status)}
 	}
@@ -205,6 +230,15 @@ func (s *Snapshots) get(ctx context.Context, url string) ([]byte, error) {
 		return nil, &Error{c.Name, "book", Protocol, fmt.Errorf("%s: more than %d bytes", url, c.MaxBody)}
 	}
 	return b, nil
+}
+
+// said is the beginning of the venue's explanation, on one line.
+func said(r io.Reader) string {
+	b, err := io.ReadAll(io.LimitReader(r, 200))
+	if err != nil {
+		return "its explanation cannot be read"
+	}
+	return strings.Join(strings.Fields(string(b)), " ")
 }
 
 // retryAfter is how long the venue wants to be left alone: its word, else a second.
