@@ -31,11 +31,13 @@ engine/ring:        books
 engine/orders:      books
 engine/legs:        books
 engine/stats:       books
-engine/audit:       books
+engine/mapped:
+engine/audit:       books engine/mapped
+engine/journal:     books engine/mapped engine/orders
 engine/paper:       books engine
 engine/tape:        books engine
 engine/console:     books engine risk
-engine:             books risk engine/ring engine/orders engine/legs engine/audit engine/stats
+engine:             books risk engine/ring engine/orders engine/legs engine/audit engine/journal engine/stats
 cmd:                books feeds risk arb quoting engine cmd
 bench:              books feeds risk arb quoting engine cmd bench
 `

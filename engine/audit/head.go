@@ -108,15 +108,3 @@ func (h *Head) publish(dir string, sync bool) error {
 	}
 	return nil
 }
-
-// syncDir makes the creation of a file in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("audit: %s: %w", dir, err)
-	}
-	return nil
-}

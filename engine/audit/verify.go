@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"oneprice/engine/mapped"
 )
 
 // Summary is what Verify found.
@@ -38,7 +40,7 @@ type Summary struct {
 func Verify(dir string) (Summary, error) {
 	s := Summary{Kinds: map[string]uint64{}, kinds: map[string]*uint64{}}
 	var err error
-	if s.Running, err = inUse(dir); err != nil {
+	if s.Running, err = mapped.InUse(dir); err != nil {
 		return s, err
 	}
 	if s.Head, err = readHead(dir); err != nil {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"oneprice/engine/mapped"
 )
 
 const (
@@ -208,7 +210,7 @@ func (w *Writer) turn(day int64) error {
 	if w.nosync {
 		return nil
 	}
-	return syncDir(w.dir)
+	return mapped.SyncDir(w.dir)
 }
 
 // repair cuts the open file back to the head after a batch that failed half way.
@@ -253,7 +255,7 @@ func (w *Writer) Close() error {
 	_, err := w.Drain()
 	err = errors.Join(err, w.seal())
 	if err == nil && w.nosync {
-		err = errors.Join(w.head.publish(w.dir, true), syncDir(w.dir))
+		err = errors.Join(w.head.publish(w.dir, true), mapped.SyncDir(w.dir))
 	}
 	return errors.Join(err, w.ring.unmap(), w.lock.Close())
 }
