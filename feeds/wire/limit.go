@@ -75,6 +75,14 @@ func (l *Limiter) waits(wait venue.Nanos) {
 	l.until = max(l.until, l.clock.Now()+wait)
 }
 
+// Spent is what now counts against the allowance.
+func (l *Limiter) Spent() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget(l.clock.Now())
+	return l.sum
+}
+
 // Until is the latest instant for which the allowance has made anyone wait, 0 never: what was held up before it was so by
 // the venue's limits.
 func (l *Limiter) Until() venue.Nanos {

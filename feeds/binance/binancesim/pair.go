@@ -28,6 +28,7 @@ type pair struct {
 	stops       []*order    // in the order of arrival
 	past        [1024]published
 	n           int
+	frozen      bool
 }
 
 // published is the book at the end of one diff, or at a touch.
@@ -222,8 +223,5 @@ func splitSpeed(name string) (base, speed string) {
 	}
 	return name, ""
 }
-
-// ticks is the decimal text of one step.
-func ticks(step int64, scale uint8) string { return string(fixed.Append(nil, step, scale)) }
 
 func quoteInt(v uint64) string { return strconv.FormatUint(v, 10) }

@@ -179,7 +179,7 @@ func (s *Sim) filters(o *order) *failure {
 	switch {
 	case mid > 0 && (o.price > 5*mid || o.price < mid/5):
 		return fail(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
-	case o.qty > 9000*fixed.Qty(fixed.Pow10(o.p.QtyScale)):
+	case o.qty > maxQty*fixed.Qty(fixed.Pow10(o.p.QtyScale)):
 		return fail(-1013, "Filter failure: LOT_SIZE")
 	case o.p.worth(o.price, o.qty) < minNotional:
 		return fail(-1013, "Filter failure: NOTIONAL")

@@ -20,8 +20,8 @@ const (
 
 // session serves one websocket: the streams of its URL and what it subscribes to. More than 5 messages a second end it.
 func (s *Sim) session(c *venuesim.Conn, r *http.Request) {
-	x := &subscriber{conn: c}
-	for _, n := range append(strings.Split(r.URL.Query().Get("streams"), "/"), r.PathValue("name")) {
+	x := &subscriber{conn: c, combined: strings.HasSuffix(r.URL.Path, "/stream")}
+	for _, n := range strings.Split(r.URL.Query().Get("streams")+"/"+r.PathValue("names"), "/") {
 		if s.known(n) {
 			x.add(n)
 		}
@@ -67,8 +67,18 @@ func (s *Sim) known(name string) bool {
 
 type request struct {
 	Method string          `json:"method"`
-	Params []string        `json:"params"`
+	Params []any           `json:"params"`
 	ID     json.RawMessage `json:"id"`
+}
+
+// names are the parameters where they are streams.
+func (q *request) names() (out []string) {
+	for _, p := range q.Params {
+		if n, ok := p.(string); ok {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // control answers one control frame.
@@ -87,13 +97,13 @@ func (s *Sim) control(x *subscriber, m []byte) []byte {
 		if len(x.names)+len(q.Params) > maxStreams {
 			return fmt.Appendf(nil, `{"error":{"code":2,"msg":"Invalid request: too many streams"},"id":%s}`, q.ID)
 		}
-		for _, n := range q.Params {
+		for _, n := range q.names() {
 			if s.known(n) {
 				x.add(n)
 			}
 		}
 	case "UNSUBSCRIBE":
-		for _, n := range q.Params {
+		for _, n := range q.names() {
 			x.remove(n)
 		}
 	case "LIST_SUBSCRIPTIONS":
@@ -102,73 +112,19 @@ func (s *Sim) control(x *subscriber, m []byte) []byte {
 			return fmt.Appendf(nil, `{"error":{"code":0,"msg":"internal"},"id":%s}`, q.ID)
 		}
 		return fmt.Appendf(nil, `{"result":%s,"id":%s}`, text, q.ID)
+	case "SET_PROPERTY": // ["combined",true]; there is no other property
+		on, ok := false, len(q.Params) == 2 && q.Params[0] == "combined"
+		if ok {
+			on, ok = q.Params[1].(bool)
+		}
+		if !ok {
+			return fmt.Appendf(nil, `{"error":{"code":0,"msg":"Unknown property"},"id":%s}`, q.ID)
+		}
+		x.combined = on
+	case "GET_PROPERTY":
+		return fmt.Appendf(nil, `{"result":%t,"id":%s}`, x.combined, q.ID)
 	default:
 		return fmt.Appendf(nil, `{"error":{"code":2,"msg":"Invalid request: unknown variant %s"},"id":%s}`, strconv.Quote(q.Method), q.ID)
 	}
 	return fmt.Appendf(nil, `{"result":null,"id":%s}`, q.ID)
-}
-
-// depth answers the REST book within the venue's weights.
-func (s *Sim) depth(w http.ResponseWriter, r *http.Request) {
-	limit, weight := 100, int64(5)
-	if l := r.URL.Query().Get("limit"); l != "" {
-		n, err := strconv.Atoi(l)
-		if err != nil || n < 1 || n > 5000 {
-			refuse(w, -1130, "Data sent for parameter 'limit' is not valid.")
-			return
-		}
-		limit = n
-	}
-	switch {
-	case limit > 1000:
-		weight = 250
-	case limit > 500:
-		weight = 50
-	case limit > 100:
-		weight = 25
-	}
-	if wait, ok := s.weight.Try(weight); !ok {
-		w.Header().Set("Retry-After", strconv.FormatInt(int64(wait/venue.Second)+1, 10))
-		w.WriteHeader(http.StatusTooManyRequests)
-		fmt.Fprint(w, `{"code":-1003,"msg":"Too much request weight used."}`)
-		return
-	}
-	now := s.cfg.Clock.Now()
-	stale := s.cfg.Faults.Strikes(venuesim.StaleSnapshot, now)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.pairs {
-		if p.Symbol != r.URL.Query().Get("symbol") {
-			continue
-		}
-		body := p.snapshot(now, limit)
-		if stale { // an old book from a cache: its id is before everything that a new connection buffers
-			body = []byte(strings.Replace(string(body), quoteInt(p.id), quoteInt(p.id-100_000), 1))
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Write(body)
-		return
-	}
-	refuse(w, -1121, "Invalid symbol.")
-}
-
-func refuse(w http.ResponseWriter, code int, msg string) {
-	w.WriteHeader(http.StatusBadRequest)
-	fmt.Fprintf(w, `{"code":%d,"msg":%q}`, code, msg)
-}
-
-// exchangeInfo lists the pairs with the filters that clients check.
-func (s *Sim) exchangeInfo(w http.ResponseWriter, _ *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"timezone":"UTC","serverTime":%d,"rateLimits":[{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000}],"symbols":[`, s.cfg.Clock.Now()/venue.Millisecond)
-	for i, p := range s.pairs {
-		if i > 0 {
-			fmt.Fprint(w, ",")
-		}
-		fmt.Fprintf(w, `{"symbol":%q,"status":"TRADING","filters":[{"filterType":"PRICE_FILTER","minPrice":%q,"maxPrice":"1000000.00","tickSize":%q},{"filterType":"LOT_SIZE","minQty":%q,"maxQty":"9000.00","stepSize":%q}]}`,
-			p.Symbol, ticks(int64(p.Tick), p.PriceScale), ticks(int64(p.Tick), p.PriceScale), ticks(int64(p.Lot), p.QtyScale), ticks(int64(p.Lot), p.QtyScale))
-	}
-	fmt.Fprint(w, `]}`)
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -73,7 +74,7 @@ func New(cfg Config) (*Sim, error) {
 	if cfg.OrdersPer10s == 0 {
 		cfg.OrdersPer10s = 50
 	}
-	s := &Sim{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 0xacc)), weight: wire.NewLimiter(cfg.Clock, 6000, 60*venue.Second)}
+	s := &Sim{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 0xacc)), weight: wire.NewLimiter(cfg.Clock, weights[cfg.Kind], 60*venue.Second)}
 	for i, p := range cfg.Pairs {
 		s.pairs = append(s.pairs, newPair(cfg.Kind, cfg.Seed*1000+uint64(i), p))
 	}
@@ -100,10 +101,10 @@ func (s *Sim) routes() {
 		rest = "/dapi/v1"
 	}
 	s.server.Socket(ws+"/stream", s.session)
-	s.server.Socket(ws+"/ws/{name}", s.session)
+	s.server.Socket(ws+"/ws/{names...}", s.session)
 	s.server.Socket(ws+"/ws", s.session)
-	s.server.Rest("GET "+rest+"/depth", s.tooMany, s.depth)
-	s.server.Rest("GET "+rest+"/exchangeInfo", s.tooMany, s.exchangeInfo)
+	s.publicREST("GET "+rest+"/depth", s.depthWeight, s.depth)
+	s.publicREST("GET "+rest+"/exchangeInfo", func(url.Values) int64 { return 20 }, s.exchangeInfo)
 	if s.cfg.Kind == Spot {
 		s.privateRoutes(rest)
 	}
@@ -180,6 +181,9 @@ func (s *Sim) step(now venue.Nanos) {
 	}
 	s.due = now + s.cfg.DepthEvery
 	for _, p := range s.pairs {
+		if p.frozen {
+			continue
+		}
 		if m := p.diff(now); m != nil {
 			s.publish(p.stream("depth"), m)
 		}
@@ -191,7 +195,7 @@ func (s *Sim) happened(p *pair, r *match.Result, now venue.Nanos) {
 	for i := range r.Trades {
 		s.publish(p.stream("trade"), p.trade(&r.Trades[i], now))
 	}
-	if p.note(r, now) {
+	if p.note(r, now) && !p.frozen {
 		s.publish(p.stream("bookTicker"), p.ticker(now))
 	}
 	s.makers(p, r.Trades, now)
@@ -201,17 +205,24 @@ func (s *Sim) happened(p *pair, r *match.Result, now venue.Nanos) {
 func (s *Sim) publish(stream string, data []byte) {
 	for _, x := range s.subs {
 		for _, name := range x.names {
-			if base, _ := splitSpeed(name); base == stream {
-				x.conn.Send(wrap(name, data), nil)
+			if base, _ := splitSpeed(name); base != stream {
+				continue
 			}
+			m := data
+			if x.combined {
+				m = wrap(name, data)
+			}
+			x.conn.Send(m, nil)
 		}
 	}
 }
 
-// subscriber is one connection and the streams that it asked for.
+// subscriber is one connection and the streams that it asked for. combined wraps each event with the name of its stream:
+// so at /stream, not at /ws, until the client sets the property.
 type subscriber struct {
-	conn  *venuesim.Conn
-	names []string
+	conn     *venuesim.Conn
+	names    []string
+	combined bool
 }
 
 func (x *subscriber) add(names ...string) {
@@ -232,24 +243,27 @@ func wrap(stream string, data []byte) []byte {
 	return append(append(m, data...), '}')
 }
 
+// Freeze stops the depth updates and touches of a symbol, or lets them go on; everything else of the connection continues.
+// It reports whether the symbol is known.
+func (s *Sim) Freeze(symbol string, on bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.pair(symbol)
+	if p != nil {
+		p.frozen = on
+	}
+	return p != nil
+}
+
 // Truth is the simulator's own book at an update id that it has published: the best levels of both sides. False when the
 // id is unknown or too old.
 func (s *Sim) Truth(symbol string, id uint64) (bids, asks []venue.Level, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range s.pairs {
-		if p.Symbol == symbol {
-			return p.truth(id)
-		}
+	if p := s.pair(symbol); p != nil {
+		return p.truth(id)
 	}
 	return nil, nil, false
-}
-
-// tooMany is the venue's answer to too much weight.
-func (s *Sim) tooMany(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Retry-After", "1")
-	w.WriteHeader(http.StatusTooManyRequests)
-	fmt.Fprint(w, `{"code":-1003,"msg":"Too many requests; current limit is 6000 request weight per 1 MINUTE."}`)
 }
 
 // Matches holds a client's best levels against the simulator's own book at an id that it has published. known is false

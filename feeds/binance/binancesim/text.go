@@ -12,6 +12,9 @@ import (
 // minNotional is in the quote asset.
 const minNotional fixed.Cash = 5_00_000_000
 
+// maxQty is the largest order, in whole units.
+const maxQty = 9000
+
 // maxOpen is how many orders of an account may rest.
 const maxOpen = 200
 
