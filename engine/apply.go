@@ -73,6 +73,8 @@ func (e *Engine) control(x *venue.Event) {
 			e.cancelAll(x.Venue)
 		}
 		e.killed = e.killed || k == venue.OpKill
+	case venue.End:
+		e.ended = true
 	}
 }
 

@@ -10,6 +10,14 @@
 //     that the gate, the strategies and the trust record look at; it needs no snapshot to heal.
 //   - 2026-11-25: exchange rates that come from a followed book are taken from that book inside Step, not sent as events:
 //     the book's own events are on the tape already, so a replay sees the same rate at the same instant.
+//   - 2026-11-25: records that the audit has no room for wait in the loop, which keeps stepping: reports must be booked and
+//     cancels must leave. While any waits no new order leaves, and what strategies still ask for is refused on record, so
+//     the backlog grows by refusals and reports only. It is bounded all the same, because a disk that stays full would
+//     otherwise take all memory. At the bound nothing is dropped: Step is disarmed by an event, which cancels every order
+//     and stands on the tape, and the loop ends with ErrHalted. Rejected: to stop draining, which leaves orders at work
+//     that nobody watches; and to overwrite or thin out records.
+//   - 2026-11-25: at the end of a session an End event stops decisions: what still comes is booked, but neither a strategy
+//     nor a playbook acts on books that no longer move. A plan that the end cuts in two leaves its position in the report.
 //   - 2026-11-25: Step returns slices of its own; nothing is called back, so that the same Step serves live trading,
 //     backtest and replay.
 package engine
@@ -77,6 +85,7 @@ type Engine struct {
 	nextLook venue.Nanos
 	started  bool
 	killed   bool // there was a kill: look for orders that outlive it
+	ended    bool // the session is over: nothing is decided any more
 	counts   Counters
 }
 
@@ -129,6 +138,19 @@ func (e *Engine) Step(b *Batch, out *Out) {
 		e.breakers() // otherwise they move by time alone, which the sweep sees
 	}
 	e.cfg.Latency.Mark(stats.Apply)
+	if !e.ended {
+		e.decide()
+	}
+	for _, i := range e.d.Changed {
+		e.changed[i] = false
+		e.d.Books[i].Publish()
+	}
+	e.d.Changed = e.d.Changed[:0]
+	e.out = nil
+}
+
+// decide lets the plans at work and then the strategies say what they want, and takes it to risk.
+func (e *Engine) decide() {
 	e.said.Reset()
 	e.playbooks()
 	e.send(e.said.Intents())
@@ -141,12 +163,6 @@ func (e *Engine) Step(b *Batch, out *Out) {
 		e.send(e.said.Intents())
 		e.cfg.Latency.Mark(stats.Check)
 	}
-	for _, i := range e.d.Changed {
-		e.changed[i] = false
-		e.d.Books[i].Publish()
-	}
-	e.d.Changed = e.d.Changed[:0]
-	e.out = nil
 }
 
 // Finish writes the session's last record into out.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -74,6 +75,9 @@ type LoopConfig struct {
 	Tick <-chan time.Time
 	// DrainRecords bounds one drain; every message must fit.
 	DrainRecords int
+	// Backlog bounds the records that wait here while the audit has no room for them; 0 takes 65,536. Past it the loop
+	// halts.
+	Backlog int
 	// Shadow, where not nil, is played by a spinning loop that has nothing to do. Under Inline nobody waits here: a
 	// connection that spins has an idle hook of its own.
 	Shadow *Shadow
@@ -89,6 +93,7 @@ type Loop struct {
 	backlog []audit.Record // records that the audit had no room for; while it is not empty, no new order leaves
 	behind  bool           // Step has been told that the audit is full
 	stuck   bool           // Step has been told that the journal is full
+	halting bool           // Step has been told to cancel everything, since the backlog is full
 	control []venue.Event  // control records that the next Batch carries
 	token   ring.Token
 	pending func() bool
@@ -97,8 +102,19 @@ type Loop struct {
 	status  board
 }
 
+// Faults of the audit.
+var (
+	// ErrHalted: the backlog is full, so every order has been cancelled and nothing more is decided.
+	ErrHalted = errors.New("engine: the audit has no room and too many records wait for it; every order was cancelled and the engine halted")
+	// ErrUnwritten: records of the session still wait for room.
+	ErrUnwritten = errors.New("engine: the audit has no room for the last records of the session")
+)
+
 // NewLoop makes a loop.
 func NewLoop(cfg LoopConfig) *Loop {
+	if cfg.Backlog == 0 {
+		cfg.Backlog = 1 << 16
+	}
 	l := &Loop{cfg: cfg}
 	l.batch.Events = make([]venue.Event, 0, cfg.DrainRecords)
 	l.batch.Reports = make([]venue.Report, 0, 1024)
@@ -117,7 +133,7 @@ func (l *Loop) Feed(v venue.ID, f venue.Feed) { l.cfg.Feeds[v] = f }
 func (l *Loop) Tap(t Tap)                     { l.cfg.Taps = append(l.cfg.Taps, t) }
 func (l *Loop) Record(r Recorder)             { l.cfg.Audit = r }
 
-// Err is the first fault of the audit; the loop stops sending on it.
+// Err is the first fault of the audit; nothing is stepped after it but by Settle. The loop's own goroutine, or after it.
 func (l *Loop) Err() error { return l.err }
 
 // Run turns until ctx ends, then drains what still waits and returns. For Spin and Park.
@@ -151,17 +167,22 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 }
 
-// Pulse is Offer for the passing of time, under Inline: it steps without records, unless another goroutine holds the
-// token; that one reads the clock anyway.
-func (l *Loop) Pulse() {
+// Pulse is Offer for the passing of time, under Inline: it steps without records, and then until no answer of a gateway
+// and no record waits, unless another goroutine holds the token; that one reads the clock anyway. It returns Err.
+func (l *Loop) Pulse() error {
 	if !l.token.Try() {
-		return
+		return nil
 	}
-	l.step(l.cfg.Clock.Now())
+	if l.err == nil {
+		l.step(l.cfg.Clock.Now())
+		l.drain()
+	}
+	err := l.err
 	l.token.Release()
-	if l.waiting() {
+	if err == nil && l.waiting() {
 		l.Offer()
 	}
+	return err
 }
 
 // park sleeps until a producer rings, time passes, or ctx ends.
@@ -200,11 +221,13 @@ func (l *Loop) waiting() bool {
 	return false
 }
 
-// Turn drains once and steps. It reports whether there was anything to do.
+// Turn drains once and steps. It reports whether there was anything to do. After a fault of the audit there is nothing:
+// what the rings hold stays there.
 func (l *Loop) Turn() bool {
+	if l.err != nil {
+		return false
+	}
 	b := &l.batch
-	b.Events = append(b.Events[:0], l.control...)
-	l.control = l.control[:0]
 	for _, r := range l.cfg.Events {
 		if l.cfg.OneMessage {
 			b.Events = r.DrainOne(b.Events)
@@ -215,11 +238,10 @@ func (l *Loop) Turn() bool {
 		}
 		b.Events = r.Drain(b.Events)
 	}
-	b.Reports = b.Reports[:0]
 	for _, r := range l.cfg.Reports {
 		b.Reports = r.Drain(b.Reports)
 	}
-	if len(b.Events) == 0 && len(b.Reports) == 0 && (l.cfg.Clock == nil || len(l.sent) == 0) {
+	if len(b.Events)+len(b.Reports)+len(l.control) == 0 && (l.cfg.Clock == nil || len(l.sent) == 0) {
 		return false
 	}
 	l.step(l.now(b))
@@ -248,8 +270,9 @@ func (l *Loop) now(b *Batch) venue.Nanos {
 func (l *Loop) step(now venue.Nanos) {
 	b := &l.batch
 	b.Now = now
+	b.Events = append(b.Events, l.control...)
 	b.Reports = append(b.Reports, l.sent...)
-	l.sent = l.sent[:0]
+	l.control, l.sent = l.control[:0], l.sent[:0]
 	for _, s := range l.cfg.Sources {
 		b.Reports = s.Due(now, b.Reports)
 	}
@@ -284,7 +307,20 @@ func (l *Loop) record(rs []audit.Record) bool {
 		l.flush()
 	}
 	l.tell(venue.RingAudit, len(l.backlog) > 0, &l.behind)
+	switch {
+	case l.halting && l.err == nil:
+		l.err = ErrHalted // the commands of this drain, which are the cancels, still leave
+	case len(l.backlog) > l.cfg.Backlog && !l.halting:
+		l.halting = true
+		l.next().SetOperator(venue.OpDisarm, 0, 0, l.batch.Now)
+	}
 	return len(l.backlog) == 0
+}
+
+// next is one more control record of the next drain, through which Step hears of what is not in the rings, and the tape too.
+func (l *Loop) next() *venue.Event {
+	l.control = append(l.control, venue.Event{})
+	return &l.control[len(l.control)-1]
 }
 
 // flush queues the backlog piece by piece, since all of it may be more than the audit can ever hold at once.
@@ -330,21 +366,30 @@ func (l *Loop) submit(c *venue.Command, recorded bool) {
 	l.sent = append(l.sent, r)
 }
 
-// Settle steps until no report waits any more, letting recorded time run on to each due report, and writes the session's
-// last record. The producers must be done. For recordings: live, a session ends with its orders cancelled instead.
+// Settle ends the session: it books the reports that still come, letting recorded time run on to each, while nothing is
+// decided on books that no longer move, and writes the session's last record. The producers must be done. It returns Err,
+// and ErrUnwritten while the audit has no room.
 func (l *Loop) Settle() error {
+	l.next().SetEnd(l.batch.Now)
 	for range 100_000 {
 		next, ok := l.due()
-		if !ok && len(l.sent) == 0 {
+		if !ok && len(l.sent)+len(l.control) == 0 {
 			break
 		}
 		l.step(max(l.batch.Now, next))
 	}
 	l.cfg.Engine.Finish(&l.out)
-	if !l.record(l.out.Records) && l.err == nil {
-		l.err = fmt.Errorf("engine: %d audit records found no room at the end of the session", len(l.backlog))
+	l.record(l.out.Records)
+	return errors.Join(l.err, l.Flush())
+}
+
+// Flush tries again to queue what waits for the audit after Settle; ErrUnwritten while some of it still waits.
+func (l *Loop) Flush() error {
+	l.flush()
+	if n := len(l.backlog); n > 0 {
+		return fmt.Errorf("%w: %d wait", ErrUnwritten, n)
 	}
-	return l.err
+	return nil
 }
 
 // due is when the next report of any source is due.

@@ -49,9 +49,7 @@ func (l *Loop) tell(ring uint8, full bool, told *bool) {
 		return
 	}
 	*told = full
-	var e venue.Event
-	e.SetRoom(ring, full, l.batch.Now)
-	l.control = append(l.control, e)
+	l.next().SetRoom(ring, full, l.batch.Now)
 }
 
 // holds reports why a command must not leave: an order whose audit record or journal entry is not queued stays, a cancel

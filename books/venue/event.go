@@ -33,6 +33,8 @@ const (
 	Room
 	// Budget is a rate allowance as the venue's headers state it.
 	Budget
+	// End says that the session is over: reports are still booked, nothing is decided any more.
+	End
 )
 
 // Flags of an Event.
@@ -143,6 +145,12 @@ func (e *Event) SetRoom(ring uint8, full bool, now Nanos) {
 		f = 1
 	}
 	e.W[0], e.W[1], e.W[2], e.W[3], e.W[4], e.W[5] = f, 0, 0, 0, int64(now), 0
+}
+
+// SetEnd makes e the end of the session.
+func (e *Event) SetEnd(now Nanos) {
+	e.Kind, e.Flags, e.N, e.Venue, e.Inst, e.Seq = End, Last, 0, 0, 0, 0
+	e.W[0], e.W[1], e.W[2], e.W[3], e.W[4], e.W[5] = 0, 0, 0, 0, int64(now), 0
 }
 
 // Rings that a Room event names.

@@ -255,13 +255,15 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 		feeds.Go(func() { fail(l.console.Run(feeding)) })
 	}
 	if policy == engine.Inline {
-		engineDone.Go(func() { l.pulse(deciding, tick) })
+		engineDone.Go(func() { l.pulse(deciding, tick, stopFeeds) })
 	} else {
 		engineDone.Go(func() {
 			if policy == engine.Spin {
 				defer pin()()
 			}
-			fail(l.Loop.Run(deciding))
+			if l.Loop.Run(deciding) != nil {
+				stopFeeds() // Settle says why
+			}
 		})
 	}
 	for id, f := range l.Feeders {
@@ -275,22 +277,35 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 	stopLoop()
 	l.Bell.Ring()
 	engineDone.Wait()
-	err := l.Loop.Settle()
+	err := l.settle()
 	stopFiles()
 	files.Wait()
 	return errors.Join(append(errs, err)...)
 }
 
-// pulse steps for time alone, under inline.
-func (l *Live) pulse(ctx context.Context, tick <-chan time.Time) {
+// pulse steps for time alone, under inline. It ends with ctx, or after stop when the engine has halted.
+func (l *Live) pulse(ctx context.Context, tick <-chan time.Time, stop func()) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick:
-			l.Loop.Pulse()
+			if l.Loop.Pulse() != nil {
+				stop() // Settle says why
+				return
+			}
 		}
 	}
+}
+
+// settle ends the engine's session and gives the audit's writer, which still runs, time to make room for the last records.
+func (l *Live) settle() error {
+	err := l.Loop.Settle()
+	for n := 0; errors.Is(err, engine.ErrUnwritten) && n < 500; n++ {
+		l.edges.Clock.Sleep(context.Background(), 10*venue.Millisecond)
+		err = errors.Join(l.Loop.Err(), l.Loop.Flush())
+	}
+	return err
 }
 
 // watch shows the status until ctx ends.
