@@ -51,6 +51,7 @@ it runs, and prints a summary at the end (after --for, or on interrupt).
 	f.StringVar(&o.Wait, "wait", "", "how the engine waits, instead of the config's: spin, park or inline")
 	f.StringVar(&o.Metrics, "metrics", "127.0.0.1:9464", "where /metrics, /healthz and /readyz are served; \"\" for nowhere")
 	f.BoolVar(&o.Faults, "faults", false, "let every fault of the menu strike")
+	f.BoolVar(&o.LiveSim, "live-sim", false, "send signed orders to the simulated venues instead of filling them on paper")
 	f.BoolVar(&o.Profile, "pprof", false, "serve pprof beside the metrics")
 	return cmd
 }

@@ -16,6 +16,8 @@ import (
 	"oneprice/feeds/coinbase/coinbasesim"
 	"oneprice/feeds/kraken/krakensim"
 	"oneprice/feeds/venuesim"
+
+	"github.com/shopspring/decimal"
 )
 
 // simulator is a loopback venue.
@@ -28,10 +30,15 @@ type simulator interface {
 
 // simVenue is one simulated venue of the demo, under its name in the config.
 type simVenue struct {
-	name   string
-	sim    simulator
-	faults *venuesim.Faults
-	pairs  []venuesim.PairConfig
+	name    string
+	sim     simulator
+	faults  *venuesim.Faults
+	pairs   []venuesim.PairConfig
+	account *simAccount // nil where nobody may trade
+	// holds is what the account has of a currency by the simulator's own books.
+	holds func(currency string) decimal.Decimal
+	// private is the base address of the private socket.
+	private string
 }
 
 // Simulators are the demo's venues on loopback sockets, sharing one market.
@@ -47,6 +54,8 @@ type SimOptions struct {
 	Faults venuesim.Rates
 	// Address is where they listen: host:port, port 0 for any; each takes its own port.
 	Address string
+	// Accounts, where not nil, is the config whose balances and fees an account at each venue has.
+	Accounts *Config
 }
 
 // NewSimulators makes the demo's three venues on two products.
@@ -69,28 +78,64 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 	for i, v := range []struct {
 		name  string
 		pairs []venuesim.PairConfig
-		mk    func(*venuesim.Faults, []venuesim.PairConfig) (simulator, error)
+		open  func(*simVenue) error
 	}{
-		{"binance", []venuesim.PairConfig{pair("BTCUSDT", btc, 1, 2, 5, 2000, 1), pair("ETHUSDT", eth, 1, 2, 4, 5000, 1)},
-			func(f *venuesim.Faults, ps []venuesim.PairConfig) (simulator, error) {
-				return binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: e.Net, Clock: e.Clock, Faults: f, Address: o.Address, Seed: o.Seed + 10, ActsPerMs: simActs,
-					DepthEvery: 20 * venue.Millisecond, Pairs: ps})
-			}},
-		{"coinbase", []venuesim.PairConfig{pair("BTC-USD", btc, 1, 2, 8, 2_000_000, 10), pair("ETH-USD", eth, 1, 2, 8, 50_000_000, 10)},
-			func(f *venuesim.Faults, ps []venuesim.PairConfig) (simulator, error) {
-				return coinbasesim.New(coinbasesim.Config{Net: e.Net, Clock: e.Clock, Faults: f, Address: o.Address, Seed: o.Seed + 20, ActsPerMs: simActs, Pairs: ps})
-			}},
-		{"kraken", []venuesim.PairConfig{pair("BTC/USD", btc, 1, 1, 8, 2_000_000, 30), pair("ETH/USD", eth, 1, 2, 8, 50_000_000, 30)},
-			func(f *venuesim.Faults, ps []venuesim.PairConfig) (simulator, error) {
-				return krakensim.New(krakensim.Config{Net: e.Net, Clock: e.Clock, Faults: f, Address: o.Address, Seed: o.Seed + 30, ActsPerMs: simActs, Pairs: ps})
-			}},
+		{"binance", []venuesim.PairConfig{pair("BTCUSDT", btc, 1, 2, 5, 2000, 1), pair("ETHUSDT", eth, 1, 2, 4, 5000, 1)}, func(v *simVenue) error {
+			x, err := binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: o.Address, Seed: o.Seed + 10, ActsPerMs: simActs,
+				DepthEvery: 20 * venue.Millisecond, Pairs: v.pairs, Accounts: v.account.atBinance()})
+			if err != nil {
+				return err
+			}
+			v.sim, v.holds = x, func(ccy string) decimal.Decimal {
+				for _, f := range x.Balances(string(v.account.Key.Reveal())) {
+					if f.Asset == ccy {
+						return fixed.Decimal(f.Free+f.Locked, fixed.CashScale)
+					}
+				}
+				return decimal.Decimal{}
+			}
+			return nil
+		}},
+		{"coinbase", []venuesim.PairConfig{pair("BTC-USD", btc, 1, 2, 8, 2_000_000, 10), pair("ETH-USD", eth, 1, 2, 8, 50_000_000, 10)}, func(v *simVenue) error {
+			x, err := coinbasesim.New(coinbasesim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: o.Address, Seed: o.Seed + 20, ActsPerMs: simActs, Pairs: v.pairs,
+				Accounts: v.account.atCoinbase()})
+			if err != nil {
+				return err
+			}
+			v.sim, v.holds = x, func(ccy string) decimal.Decimal {
+				total, _ := x.Balance(string(v.account.Key.Reveal()), ccy)
+				return total
+			}
+			return nil
+		}},
+		{"kraken", []venuesim.PairConfig{pair("BTC/USD", btc, 1, 1, 8, 2_000_000, 30), pair("ETH/USD", eth, 1, 2, 8, 50_000_000, 30)}, func(v *simVenue) error {
+			x, err := krakensim.New(krakensim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: o.Address, Seed: o.Seed + 30, ActsPerMs: simActs, Pairs: v.pairs,
+				Accounts: v.account.atKraken()})
+			if err != nil {
+				return err
+			}
+			v.sim, v.private = x, x.PrivateWS()
+			v.holds = func(ccy string) decimal.Decimal {
+				total, _ := x.Balance(string(v.account.Key.Reveal()), ccy)
+				return total
+			}
+			return nil
+		}},
 	} {
-		f := venuesim.NewFaults(o.Seed*10+uint64(i), o.Faults)
-		x, err := v.mk(f, v.pairs)
-		if err != nil {
+		x := simVenue{name: v.name, pairs: v.pairs, faults: venuesim.NewFaults(o.Seed*10+uint64(i), o.Faults)}
+		if o.Accounts != nil {
+			var err error
+			if x.account, err = newSimAccount(v.name, o.Accounts); err != nil {
+				return nil, err
+			}
+		}
+		if err := v.open(&x); err != nil {
 			return nil, fmt.Errorf("simulators: %w", err)
 		}
-		s.Venues = append(s.Venues, simVenue{v.name, x, f, v.pairs})
+		if x.private == "" {
+			x.private = "ws://" + x.sim.Addr()
+		}
+		s.Venues = append(s.Venues, x)
 	}
 	return s, nil
 }
@@ -101,11 +146,35 @@ const simActs = 1000
 // Edges are the addresses of the simulators.
 func (s *Simulators) Edges() Edges {
 	e := s.edges
-	e.WS, e.REST = map[string]string{}, map[string]string{}
+	e.WS, e.REST, e.PrivateWS = map[string]string{}, map[string]string{}, map[string]string{}
 	for _, v := range s.Venues {
-		e.WS[v.name], e.REST[v.name] = "ws://"+v.sim.Addr(), "http://"+v.sim.Addr()
+		e.WS[v.name], e.REST[v.name], e.PrivateWS[v.name] = "ws://"+v.sim.Addr(), "http://"+v.sim.Addr(), v.private
 	}
 	return e
+}
+
+// accounts are the accounts at the simulators, nil where there are none.
+func (s *Simulators) accounts() map[string]Account {
+	var out map[string]Account
+	for _, v := range s.Venues {
+		if v.account != nil {
+			if out == nil {
+				out = map[string]Account{}
+			}
+			out[v.name] = v.account.Account
+		}
+	}
+	return out
+}
+
+// holds is what an account has of a currency by a simulator's own books.
+func (s *Simulators) holds(name, currency string) (decimal.Decimal, bool) {
+	for _, v := range s.Venues {
+		if v.name == name && v.account != nil {
+			return v.holds(currency), true
+		}
+	}
+	return decimal.Decimal{}, false
 }
 
 // Run serves until ctx ends.
@@ -165,6 +234,8 @@ type DemoOptions struct {
 	Wait    string
 	Metrics string
 	Faults  bool
+	// LiveSim sends signed orders to the simulated venues through the real gateways, instead of filling them on paper.
+	LiveSim bool
 	Profile bool
 	Status  func(*Live)
 	Queued  func(uint64)
@@ -177,6 +248,13 @@ func Demo(ctx context.Context, o DemoOptions) (*LiveResult, error) {
 	if o.Faults {
 		so.Faults = venuesim.AllFaults
 	}
+	if o.LiveSim {
+		c, err := ReadConfig(o.Config, nil)
+		if err != nil {
+			return nil, err
+		}
+		so.Accounts = c
+	}
 	sims, err := NewSimulators(Machine(), so)
 	if err != nil {
 		return nil, err
@@ -185,7 +263,7 @@ func Demo(ctx context.Context, o DemoOptions) (*LiveResult, error) {
 	served := make(chan error, 1)
 	go func() { served <- sims.Run(serving) }()
 	var judge *judge
-	r, err := RunLive(ctx, LiveOptions{Edges: sims.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Seed: o.Seed,
+	r, err := RunLive(ctx, LiveOptions{Edges: sims.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Accounts: sims.accounts(), Holds: sims.holds, Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Seed: o.Seed,
 		Status: o.Status, Queued: o.Queued, Started: o.Started,
 		Tap: func(t *Trading) engine.Tap { judge = newJudge(t, sims); return judge }})
 	stop()

@@ -20,6 +20,8 @@ import (
 	"oneprice/engine/ring"
 	"oneprice/engine/stats"
 	"oneprice/feeds/wire"
+
+	"github.com/shopspring/decimal"
 )
 
 // Edges is where a live session's connections and time come from.
@@ -29,6 +31,8 @@ type Edges struct {
 	TLS   *tls.Config
 	// WS and REST are base addresses by venue name; a venue that is not there is reached at its public ones.
 	WS, REST map[string]string
+	// PrivateWS are the base addresses of the private sockets by venue name, in the same way.
+	PrivateWS map[string]string
 }
 
 // Machine are the edges of this machine and the public venues.
@@ -47,6 +51,10 @@ type LiveOptions struct {
 	Metrics string
 	Profile bool
 	Seed    uint64
+	// Accounts, where not nil, sign real orders by venue name; otherwise orders fill on paper.
+	Accounts map[string]Account
+	// Holds, where not nil, is what a venue's own books hold of a currency: simulators can say.
+	Holds func(venue, currency string) (amount decimal.Decimal, known bool)
 	// Raw, where not nil, sees every raw message of every feed, from the feeds' goroutines.
 	Raw func(venue, kind, conn, request string, recv venue.Nanos, msg []byte)
 	// Tap, where not nil, makes one more tap once the engine exists.
@@ -68,6 +76,8 @@ type Live struct {
 	Began   time.Time
 	Newest  engine.Status
 	edges   Edges
+	tally   tally
+	holds   func(venue, currency string) (decimal.Decimal, bool)
 	console *console.Server
 }
 
@@ -94,10 +104,18 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 	l := &Live{edges: o.Edges, Feeders: make([]wire.Feeder, len(a.Venues)), Began: time.Now()}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	l.Trading, err = NewTrading(a, TradingOptions{Out: o.Out, Mode: o.Mode, Feeds: 2 * (len(a.Venues) - 1), Policy: policy, Clock: o.Clock,
+	var orders func(*Trading) (*orderSide, error)
+	if o.Accounts != nil {
+		orders = func(t *Trading) (*orderSide, error) { return newOrderSide(t, o.Edges, o.Accounts, o.Seed) }
+	}
+	l.Trading, err = NewTrading(a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Feeds: 2 * (len(a.Venues) - 1), Policy: policy, Clock: o.Clock,
 		Loop: func(cfg *engine.LoopConfig) { cfg.Tick = tick.C }})
 	if err != nil {
 		return nil, err
+	}
+	if l.orders != nil {
+		l.tally.venues, l.holds = make([]OrderReport, len(l.Venues)), o.Holds
+		l.Loop.Tap(&l.tally)
 	}
 	if o.Queued != nil {
 		l.Loop.Record(queued{l.ring, o.Queued})
@@ -239,7 +257,9 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 	defer stopFeeds()
 	defer stopLoop()
 	defer stopFiles()
-	var feeds, engineDone, files sync.WaitGroup
+	ordering, stopOrders := context.WithCancel(context.Background())
+	defer stopOrders()
+	var gateways, feeds, engineDone, files sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
 	fail := func(err error) {
@@ -253,6 +273,10 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 	files.Go(func() { fail(l.Write(writing)) })
 	if l.console != nil {
 		feeds.Go(func() { fail(l.console.Run(feeding)) })
+	}
+	if l.orders != nil {
+		l.orders.run(ordering, &gateways, l.Loop, policy, fail)
+		fail(l.orders.ready(ctx))
 	}
 	if policy == engine.Inline {
 		engineDone.Go(func() { l.pulse(deciding, tick, stopFeeds) })
@@ -274,6 +298,8 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 	}
 	l.watch(feeding, status)
 	feeds.Wait()
+	stopOrders()
+	gateways.Wait()
 	stopLoop()
 	l.Bell.Ring()
 	engineDone.Wait()

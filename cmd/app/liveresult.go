@@ -27,6 +27,12 @@ type LiveResult struct {
 	AllocsPerEvent string            `json:"allocs_per_event"`
 	Console        string            `json:"console,omitempty"`
 	TapeBroken     bool              `json:"tape_broken"`
+	// Where orders went to venues: what became of them by venue, how many are in doubt now, and how many balances differ
+	// from what the venues' own books hold, where those can be seen.
+	Venues           map[string]*OrderReport `json:"venues,omitempty"`
+	UnknownNow       uint64                  `json:"unknown_now"`
+	PositionMismatch uint64                  `json:"position_mismatch"`
+	Mismatches       []string                `json:"mismatches,omitempty"`
 	Demo           *DemoReport       `json:"demo,omitempty"`
 }
 
@@ -74,6 +80,9 @@ func (l *Live) finish(err error) (*LiveResult, error) {
 			r.Frames += f.Messages
 			r.Feeds = append(r.Feeds, f)
 		}
+	}
+	if l.orders != nil {
+		l.accounts(r)
 	}
 	if err = errors.Join(err, l.Close()); err != nil {
 		return r, err
@@ -140,6 +149,7 @@ func (r *LiveResult) Text(w io.Writer) {
 		}
 	}
 	r.text(w)
+	r.ordersText(w)
 	fmt.Fprintf(w, "%s allocations per event, stepped again from the tape\n", r.AllocsPerEvent)
 	if r.Demo != nil {
 		r.Demo.text(w)

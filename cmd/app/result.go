@@ -107,7 +107,7 @@ func (t *Trading) outcome() Outcome {
 	c, d := t.Engine.Counters(), t.Engine.Desk()
 	o := Outcome{
 		Wait: t.policy.String(), Events: c.Events, Steps: c.Steps, Intents: c.Intents, Approved: c.Approved, Refused: map[string]uint64{},
-		Plans: c.Plans, PlansApproved: c.PlansApproved, Orders: c.Orders, Fills: t.Paper.Counters().Fills, Reporting: t.Currencies[t.Reporting],
+		Plans: c.Plans, PlansApproved: c.PlansApproved, Orders: c.Orders, Fills: t.Engine.Orders().Stats().Fills, Reporting: t.Currencies[t.Reporting],
 		Playbooks: t.playbooks(), Strategies: t.strategies(), AuditDir: t.AuditDir, Tape: t.TapePath,
 	}
 	for why, n := range c.Refused {

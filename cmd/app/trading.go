@@ -35,9 +35,10 @@ const (
 // venues and the loop.
 type Trading struct {
 	*Assembly
-	Engine  *engine.Engine
-	Ledger  *ledger.Ledger
-	Kill    venue.Kill
+	Engine *engine.Engine
+	Ledger *ledger.Ledger
+	Kill   venue.Kill
+	// Paper fills orders where no venue takes them; nil otherwise.
 	Paper   *paper.Gateway
 	Loop    *engine.Loop
 	Events  []*ring.Ring[venue.Event]
@@ -50,6 +51,7 @@ type Trading struct {
 	ring   *audit.Ring
 	writer *audit.Writer
 	tape   *tape.Writer
+	orders *orderSide // nil on paper
 }
 
 // TradingOptions shape a Trading.
@@ -64,6 +66,8 @@ type TradingOptions struct {
 	// Recorded: time is the recording's, one message is one Step, and audit and tape are written in between the steps.
 	Recorded bool
 	Clock    venue.Clock
+	// Orders, where not nil, makes the order side of a session whose orders go to venues; otherwise they fill on paper.
+	Orders func(*Trading) (*orderSide, error)
 	// Loop lets the caller complete the loop's config (feeds, ticks) before it is made.
 	Loop func(*engine.LoopConfig)
 }
@@ -78,16 +82,13 @@ func NewTrading(a *Assembly, o TradingOptions) (*Trading, error) {
 	if err := t.decider(t.writer.Epoch()); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
-	if err := t.venues(); err != nil {
-		return nil, errors.Join(err, t.Close())
-	}
 	cfg := engine.LoopConfig{
-		Engine: t.Engine, Sources: []engine.Source{t.Paper}, Taps: []engine.Tap{t.tape, t.Paper},
+		Engine: t.Engine, Taps: []engine.Tap{t.tape},
 		Gateways: make([]venue.Gateway, len(a.Venues)), Feeds: make([]venue.Feed, len(a.Venues)),
 		Audit: t.ring, Clock: o.Clock, OneMessage: o.Recorded, Policy: o.Policy, Bell: t.Bell, DrainRecords: drainRecords,
 	}
-	for i := range cfg.Gateways {
-		cfg.Gateways[i] = t.Paper
+	if err := t.orderSide(o, &cfg); err != nil {
+		return nil, errors.Join(err, t.Close())
 	}
 	for range o.Feeds {
 		r := ring.Events(ringRecords, t.Bell)
@@ -152,8 +153,33 @@ func (t *Trading) files(o TradingOptions) error {
 	return err
 }
 
-// venues makes the paper venues.
-func (t *Trading) venues() error {
+// orderSide connects what takes the orders: the venues, or paper.
+func (t *Trading) orderSide(o TradingOptions, cfg *engine.LoopConfig) error {
+	if o.Orders == nil {
+		if err := t.paper(); err != nil {
+			return err
+		}
+		cfg.Sources, cfg.Taps = []engine.Source{t.Paper}, append(cfg.Taps, t.Paper)
+		for i := range cfg.Gateways {
+			cfg.Gateways[i] = t.Paper
+		}
+		return nil
+	}
+	var err error
+	if t.orders, err = o.Orders(t); err != nil {
+		return err
+	}
+	for i, g := range t.orders.gateways {
+		if g != nil {
+			cfg.Gateways[i] = g
+		}
+	}
+	cfg.Reports = t.orders.rings()
+	return nil
+}
+
+// paper makes the paper venues.
+func (t *Trading) paper() error {
 	cfg := paper.Config{Desk: t.Engine.Desk(), Orders: orderSlots, Commands: orderSlots, Levels: 4096, Kill: &t.Kill, Latency: make([]paper.Latency, len(t.Venues))}
 	if t.Config.Paper.Queue == QueueProRata {
 		cfg.Queue = paper.ProRata

@@ -1,6 +1,10 @@
 package kraken
 
-import "oneprice/books/venue"
+import (
+	"fmt"
+
+	"oneprice/books/venue"
+)
 
 // Tier is the account's verification level; it sets what the venue lets an account do (venues/kraken.md, section 5).
 type Tier uint8
@@ -17,6 +21,16 @@ func (t Tier) String() string {
 		return tiers[t].name
 	}
 	return "tier_out_of_range"
+}
+
+// ParseTier reads a tier's name; "" is Starter.
+func ParseTier(name string) (Tier, error) {
+	for i := range tiers {
+		if tiers[i].name == name || name == "" {
+			return Tier(i), nil
+		}
+	}
+	return 0, fmt.Errorf("kraken: %q is no tier; write starter, intermediate or pro", name)
 }
 
 // tiers are the venue's figures: the trading counter's threshold and its decay in hundredths per second, the REST

@@ -39,7 +39,11 @@ var Adapter = wire.Adapter{
 	Decoder:  newDecoder,
 	Feed:     newFeed,
 	Gateway: func(cfg wire.GatewayConfig) (wire.Gateway, error) {
-		return NewGateway(GatewayOptions{GatewayConfig: cfg, NoDeadMan: cfg.Shared})
+		tier, err := ParseTier(cfg.Tier)
+		if err != nil {
+			return nil, err
+		}
+		return NewGateway(GatewayOptions{GatewayConfig: cfg, Tier: tier, NoDeadMan: cfg.Shared})
 	},
 	BlindSpots: []string{
 		"The checksum covers the best ten levels of each side: a change lost or altered below them is seen only when it rises into them.",

@@ -34,6 +34,8 @@ type GatewayConfig struct {
 	// are then cancelled, one by one where the venue cannot tell them apart.
 	Account string
 	Shared  bool
+	// Tier is the account's level in the venue's own word, where that sets what it may do; "" is the lowest.
+	Tier string
 	// Key is the API key's id or name, Secret what signs.
 	Key, Secret sign.Secret
 	// Lost, where not nil, is told that reports may be missing, once the private stream is whole again: Sweep then finds
