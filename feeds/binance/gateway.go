@@ -76,10 +76,6 @@ type Gateway struct {
 var errAssembly = errors.New("binance: a gateway lacks a network, a clock, a kill gate, slots or instruments")
 
 // NewGateway makes the gateway of a spot account; Run brings it to life.
-//
-// Not fit for live orders yet: an amend that replaces its order (anything but a pure reduction) has been reported Cancelled
-// while the replacement stood at the venue, in about one of 14 runs against a simulator with every private fault on. Until
-// the cause is found, send reductions, or cancel and place anew.
 func NewGateway(o GatewayOptions) (*Gateway, error) {
 	if o.Net == nil || o.Clock == nil || o.Kill == nil || o.Currency == nil || o.Slots <= 0 || len(o.Instruments) == 0 {
 		return nil, errAssembly

@@ -31,7 +31,7 @@ func (g *Gateway) answer(s *session, recv venue.Nanos, mark byte, client uint64,
 	}
 	switch mark {
 	case markStatus, markOther:
-		g.told(i, owner, ok, recv, mark == markOther, status, f, result)
+		g.told(i, owner, client, ok, recv, mark == markOther, status, f, result)
 		return
 	case markTrades:
 		if status == 200 && ok {
@@ -166,8 +166,11 @@ func (g *Gateway) cancelled(recv venue.Nanos, r *fastjson.Value) {
 		return
 	}
 	s := &g.ids.slots[i]
-	if next := s.next.Load(); next != 0 && id != next { // the replacement decides
-		s.held = true
+	switch next := s.next.Load(); {
+	case next != 0 && id != next: // the replacement decides
+		s.held = s.held || id == s.wire.Load()
+		return
+	case next == 0 && id != s.wire.Load(): // replaced before
 		return
 	}
 	in := g.instrument(s.inst())

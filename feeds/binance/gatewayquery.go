@@ -18,6 +18,9 @@ type ask struct {
 	bound venue.Nanos
 	// due is when to ask next; busy when an answer was asked for that has not come, 0 none.
 	due, busy venue.Nanos
+	// by is the client id that the question under way named, wire and next what the order had then: the answer says nothing
+	// of an order that has been replaced since.
+	by, wire, next uint64
 	// misses counts answers after bound that found nothing, or nothing done.
 	misses int
 	// amend: whether an amend in place took effect is also open.
@@ -77,9 +80,10 @@ func (g *Gateway) query(l *line, now venue.Nanos) {
 			continue
 		}
 		s := &g.ids.slots[a.slot]
+		a.wire, a.next = s.wire.Load(), s.next.Load()
 		t := s.target()
-		if next := s.next.Load(); next != 0 {
-			t = Target{Client: next}
+		if a.next != 0 {
+			t = Target{Client: a.next}
 		}
 		if !g.askFor(l, a, markStatus, t, now) {
 			return
@@ -93,7 +97,8 @@ func (g *Gateway) askFor(l *line, a *ask, mark byte, t Target, now venue.Nanos) 
 	if a.fills > 0 {
 		g.coldBuf = g.cold.Trades(g.coldBuf[:headroom], markTrades, s.inst(), a.owner, s.order.Load(), at)
 	} else {
-		g.coldBuf = g.cold.Status(g.coldBuf[:headroom], mark, s.inst(), a.owner, t, at)
+		a.by = t.Client
+		g.coldBuf = g.cold.Status(g.coldBuf[:headroom], mark, s.inst(), a.by, t, at)
 	}
 	a.busy = now
 	g.count.Queries.Add(1)
@@ -119,15 +124,15 @@ func (g *Gateway) drop(owner uint64) {
 	}
 }
 
-// told takes the answer to a question; other says that it was asked by the order's second id.
-func (g *Gateway) told(i uint32, owner uint64, ok bool, recv venue.Nanos, other bool, status int, f fate, r *fastjson.Value) {
+// told takes the answer to a question that named the order by a client id; other says that this was its second one.
+func (g *Gateway) told(i uint32, owner, by uint64, ok bool, recv venue.Nanos, other bool, status int, f fate, r *fastjson.Value) {
 	var a *ask
 	for k := range g.asks {
 		if g.asks[k].owner == owner {
 			a = &g.asks[k]
 		}
 	}
-	if a == nil || !ok {
+	if a == nil || !ok || by != a.by {
 		return
 	}
 	since := a.busy
@@ -138,6 +143,8 @@ func (g *Gateway) told(i uint32, owner uint64, ok bool, recv venue.Nanos, other 
 	s, l := &g.ids.slots[i], g.line.Load()
 	next, quit := s.next.Load(), s.quitID.Load()
 	switch {
+	case s.wire.Load() != a.wire || next != a.next:
+		a.due, a.misses = recv, 0 // replaced, or about to be: the state of the old order is no news of this one
 	case status != 200 && f != refused:
 		a.due = recv + g.o.Margin // the question itself failed
 	case status == 200 && next != 0 && !other:
