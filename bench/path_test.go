@@ -272,11 +272,12 @@ func BenchmarkOrder(b *testing.B) {
 		mac, secret := sign.NewHMAC256([]byte(market.Secret)), []byte(market.Secret)
 		sink := ""
 		rs = pair.Run(rounds, slice,
-			pair.Candidate{Name: "SHA-256", Run: pair.Loop(func() { s := sha256.Sum256(text); dst = append(dst[:0], s[0]) })},
+			pair.Candidate{Name: "SHA-256", Run: pair.Loop(func() { s := sha256.Sum256(text); dst = append(dst[:0], s[:]...) })},
+			pair.Candidate{Name: "prepared", Run: pair.Loop(func() { dst = mac.Append(dst[:0], text) })},
 			pair.Candidate{Name: "hmac.New", Run: pair.Loop(func() { sink = naive.Sign(secret, text) })},
-			pair.Candidate{Name: "prepared", Run: pair.Loop(func() { dst = mac.AppendHex(dst[:0], text) })})
-		costs(b, "HMAC, prepared state", &rs[2], &rs[0], 1.75, true)
-		faster(b, "HMAC, prepared state", &rs[2], &rs[1], 0, true)
+			pair.Candidate{Name: "prepared, hex", Run: pair.Loop(func() { dst = mac.AppendHex(dst[:0], text) })})
+		costs(b, "HMAC, prepared state", &rs[1], &rs[0], 1.75, true)
+		faster(b, "HMAC in hexadecimal", &rs[3], &rs[2], 0, true)
 		sum += int64(len(sink))
 	})
 }
@@ -292,13 +293,15 @@ func command(r *market.Rig) venue.Command {
 // BenchmarkAudit holds the enqueueing of one record against write(2) of the same bytes.
 func BenchmarkAudit(b *testing.B) {
 	group(b, func(b *testing.B) {
-		ring, w, err := audit.Open(audit.Config{Dir: folder(b), NoSync: true})
+		ring, w, err := audit.Open(audit.Config{Dir: filepath.Join(b.TempDir(), "a"), NoSync: true})
 		require.NoError(b, err)
 		b.Cleanup(func() { w.Close() })
-		f, err := os.Create(filepath.Join(folder(b), "x"))
+		f, err := os.Create(filepath.Join(b.TempDir(), "x"))
 		require.NoError(b, err)
 		b.Cleanup(func() { f.Close() })
 		recs, seq := make([]audit.Record, 1), uint64(0)
+		recs[0].Reset(1, 1)
+		recs[0].Kind = audit.Start
 		line := make([]byte, 256)
 		const many = 4096
 		rs := pair.Run(rounds, slice,
@@ -315,8 +318,7 @@ func BenchmarkAudit(b *testing.B) {
 				},
 				Run: pair.Loop(func() {
 					seq++
-					recs[0].Reset(seq, 1)
-					recs[0].Kind = audit.Start
+					recs[0].Seq = seq
 					if !ring.Put(recs) {
 						panic("bench: the ring is full")
 					}

@@ -40,7 +40,9 @@ func (r *Ring) Put(records []Record) bool {
 		panic("audit: a record is out of sequence")
 	}
 	done := copy(r.cells[r.next&r.mask:], records)
-	copy(r.cells, records[done:])
+	if done < len(records) {
+		copy(r.cells, records[done:])
+	}
 	r.next += n
 	r.written.Store(r.next)
 	return true
