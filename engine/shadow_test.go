@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,9 +31,19 @@ func TestShadow_playsOnceInEverySoOften(t *testing.T) {
 	require.EqualValues(t, 2, s.Plays())
 }
 
-func TestLoop_spinningPlaysItsShadowWhileIdle(t *testing.T) {
+func TestLoop_spinningPlaysItsShadowBetweenTwoLooksForWork(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	l := NewLoop(LoopConfig{Policy: Spin, Clock: &handClock{}, Shadow: NewShadow(&handClock{now: 1}, 0, stop)})
-	require.NoError(t, l.Run(ctx))
-	require.ErrorIs(t, ctx.Err(), context.Canceled)
+	var r *rig
+	plays := 0
+	shadow := NewShadow(&handClock{now: 1}, 0, func() {
+		require.Zero(t, r.ring.Len(), "a record waited for more than one play")
+		require.EqualValues(t, plays, r.e.Counters().Steps)
+		if plays++; plays == 100 {
+			stop()
+		}
+		r.put(words("book", "a:X", "seq", strconv.Itoa(plays), "bid", "1000@50", "ask", "1001@40")) // in the midst of a play
+	})
+	r = newRig(t, func(c *LoopConfig) { c.Policy, c.Shadow = Spin, shadow })
+	require.NoError(t, r.loop.Run(ctx))
+	require.EqualValues(t, 100, r.e.Counters().Steps)
 }

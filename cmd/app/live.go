@@ -104,12 +104,16 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 	l := &Live{edges: o.Edges, Feeders: make([]wire.Feeder, len(a.Venues)), Began: time.Now()}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
+	shadow, err := keepWarm(policy, c, facts, o.Clock)
+	if err != nil {
+		return nil, err
+	}
 	var orders func(*Trading) (*orderSide, error)
 	if o.Accounts != nil {
 		orders = func(t *Trading) (*orderSide, error) { return newOrderSide(t, o.Edges, o.Accounts, o.Seed) }
 	}
 	l.Trading, err = NewTrading(a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Feeds: 2 * (len(a.Venues) - 1), Policy: policy, Clock: o.Clock,
-		Loop: func(cfg *engine.LoopConfig) { cfg.Tick = tick.C }})
+		Loop: func(cfg *engine.LoopConfig) { cfg.Tick, cfg.Shadow = tick.C, shadow }})
 	if err != nil {
 		return nil, err
 	}
