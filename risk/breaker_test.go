@@ -188,6 +188,9 @@ func TestGate_globalBreakerCountsEveryVenue(t *testing.T) {
 	w.fails(b, 1)
 	w.passes(sell(perp))
 	w.g.OnFault(2, w.d.Now)
+	w.g.OnFault(2, w.d.Now)
+	w.passes(buy(perp)) // what is wrong with one venue's data says nothing of the others
+	w.fails(b, 1)
 	w.refuses(sell(spotA), RuleGlobalBreaker, venue.GlobalBreakerOpen, 300, 300, -300)
 	w.step(300 * second)
 	probe := w.rest(priced(buy(spotA), 99_800_00, 100))

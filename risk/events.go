@@ -202,10 +202,11 @@ func (g *Gate) OnTimeout(v venue.ID, now venue.Nanos) {
 	}
 }
 
-// OnFault counts a failure of a venue that belongs to no order: a checksum mismatch, a lost private stream.
+// OnFault counts a failure of a venue that belongs to no order: a checksum mismatch, a lost private stream. It speaks of
+// that venue alone, so the global breaker, which looks for what we do wrong everywhere, does not hear of it.
 func (g *Gate) OnFault(v venue.ID, now venue.Nanos) {
 	if int(v) < len(g.venues) {
-		g.fail(&g.venues[v], now, false)
+		g.venues[v].breaker.Fail(now, false)
 	}
 }
 
