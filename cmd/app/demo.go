@@ -2,13 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"sync"
 
-	"oneprice/books"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/engine"
@@ -201,30 +198,6 @@ func (s *Simulators) Run(ctx context.Context) error {
 	return nil
 }
 
-// DemoReport is what the demo knows beyond the session: the faults that struck, and how the books stood against the
-// simulators' own.
-type DemoReport struct {
-	Seed   uint64            `json:"seed"`
-	Faults map[string]uint64 `json:"faults"`
-	// TruthCompared Live books were held against the simulator's at the id that they claim; TruthWrong differed.
-	TruthCompared uint64 `json:"truth_compared"`
-	TruthWrong    uint64 `json:"truth_wrong"`
-	FirstWrong    string `json:"first_wrong,omitempty"`
-	// LiveAgainMaxMs is the longest that a book was not Live, whatever held it up: faults that went on, or a venue's budget.
-	LiveAgainMaxMs int64 `json:"live_again_max_ms"`
-}
-
-func (r *DemoReport) text(w io.Writer) {
-	if len(r.Faults) > 0 {
-		fmt.Fprint(w, "faults:")
-		for _, name := range slices.Sorted(maps.Keys(r.Faults)) {
-			fmt.Fprintf(w, " %s %d", name, r.Faults[name])
-		}
-		fmt.Fprintln(w)
-	}
-	fmt.Fprintf(w, "books compared with the venues' own: %d, wrong %d; longest time until live again %d ms\n", r.TruthCompared, r.TruthWrong, r.LiveAgainMaxMs)
-}
-
 // DemoOptions are the options of demo.
 type DemoOptions struct {
 	// Config is a file or an example's name; its venues must be the simulators'.
@@ -259,25 +232,34 @@ func Demo(ctx context.Context, o DemoOptions) (*LiveResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	return sims.demo(ctx, o)
+}
+
+// demo serves, and runs the engine against what it serves until ctx ends.
+func (s *Simulators) demo(ctx context.Context, o DemoOptions) (*LiveResult, error) {
 	serving, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- sims.Run(serving) }()
+	go func() { served <- s.Run(serving) }()
+	over := sync.OnceValue(func() error {
+		stop()
+		return <-served
+	})
 	var judge *judge
-	r, err := RunLive(ctx, LiveOptions{Edges: sims.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Accounts: sims.accounts(), Holds: sims.holds, Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Seed: o.Seed,
+	r, err := RunLive(ctx, LiveOptions{Edges: s.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Accounts: s.accounts(), Holds: s.holds, Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Seed: o.Seed,
 		Status: o.Status, Queued: o.Queued, Started: o.Started,
-		Tap: func(t *Trading) engine.Tap { judge = newJudge(t, sims); return judge }})
-	stop()
-	if serr := <-served; err == nil {
-		err = serr
+		Tap:  func(l *Live) engine.Tap { judge = newJudge(l, s); return judge },
+		Over: func() { over() }}) // its error is looked at below, whatever became of the session
+	if fault := over(); err == nil {
+		err = fault
 	}
-	if r != nil {
-		r.Mode = "demo"
-		r.Demo = &DemoReport{Seed: o.Seed, Faults: sims.struck()}
-		if judge != nil {
-			judge.report(r.Demo)
-		}
+	if r == nil || judge == nil {
+		return r, err
 	}
-	return r, err
+	r.Mode, r.Demo = "demo", judge.report()
+	r.Demo.Seed, r.Demo.Faults = o.Seed, s.struck()
+	n, lost := notLive(r.AuditDir, judge.l.writer.Epoch())
+	r.Demo.OrdersNotLive = n
+	return r, errors.Join(err, lost)
 }
 
 // struck is how often each fault has happened, over all venues.
@@ -291,93 +273,4 @@ func (s *Simulators) struck() map[string]uint64 {
 		}
 	}
 	return out
-}
-
-// judge is a tap that holds the engine's books against the simulators' own. It sees the books as the step before left
-// them and decides nothing.
-type judge struct {
-	t     *Trading
-	sims  []simulator            // by instrument
-	pairs []*venuesim.PairConfig // by instrument
-	down  []venue.Nanos
-	turn  int
-	bids  []venue.Level
-	asks  []venue.Level
-	count DemoReport
-}
-
-func newJudge(t *Trading, s *Simulators) *judge {
-	n := len(t.Instruments)
-	j := &judge{t: t, sims: make([]simulator, n), pairs: make([]*venuesim.PairConfig, n), down: make([]venue.Nanos, n)}
-	for _, in := range t.Instruments[1:] {
-		for _, v := range s.Venues {
-			for i := range v.pairs {
-				if v.name == t.Venues[in.Venue].Name && v.pairs[i].Symbol == in.Symbol {
-					j.sims[in.Inst], j.pairs[in.Inst] = v.sim, &v.pairs[i]
-				}
-			}
-		}
-	}
-	return j
-}
-
-// judgeOneIn is how many batches pass between two comparisons of one book.
-const judgeOneIn = 16
-
-// Frame looks at one book in turn.
-func (j *judge) Frame(b *engine.Batch) {
-	j.turn++
-	for _, in := range j.t.Instruments[1:] {
-		j.liveness(in, b.Now)
-	}
-	if j.turn%judgeOneIn != 0 {
-		return
-	}
-	in := j.t.Instruments[1+(j.turn/judgeOneIn)%(len(j.t.Instruments)-1)]
-	book := j.t.Engine.Desk().Book(in.Inst)
-	sim := j.sims[in.Inst]
-	if book.State() != books.Live || sim == nil {
-		return
-	}
-	j.bids, j.asks = j.top(j.bids[:0], book, in, venue.Buy), j.top(j.asks[:0], book, in, venue.Sell)
-	same, known := sim.Matches(in.Symbol, book.Seq(), j.bids, j.asks)
-	if !known {
-		return
-	}
-	j.count.TruthCompared++
-	if !same {
-		j.count.TruthWrong++
-		if j.count.FirstWrong == "" {
-			j.count.FirstWrong = fmt.Sprintf("%s at %d: bids %v, asks %v", in.Name, book.Seq(), j.bids, j.asks)
-		}
-	}
-}
-
-// liveness measures how long books are not Live, from their first time on.
-func (j *judge) liveness(in *venue.Instrument, now venue.Nanos) {
-	book := j.t.Engine.Desk().Book(in.Inst)
-	switch {
-	case book.State() == books.Live:
-		if d := j.down[in.Inst]; d > 0 {
-			j.count.LiveAgainMaxMs = max(j.count.LiveAgainMaxMs, int64((now-d)/venue.Millisecond))
-		}
-		j.down[in.Inst] = 0
-	case j.down[in.Inst] == 0 && book.Counters().Snapshots > 0:
-		j.down[in.Inst] = now
-	}
-}
-
-// top is the best levels of a side in the simulator's units, which are never finer than the product's.
-func (j *judge) top(dst []venue.Level, b *books.Book, in *venue.Instrument, side venue.Side) []venue.Level {
-	p, q := fixed.Pow10(in.PriceScale-j.pairs[in.Inst].PriceScale), fixed.Pow10(in.QtyScale-j.pairs[in.Inst].QtyScale)
-	for c := b.Rows(side); len(dst) < 10 && c.Next(); {
-		dst = append(dst, venue.Level{Price: c.Price / fixed.Price(p), Qty: c.Qty / fixed.Qty(q)})
-	}
-	return dst
-}
-
-func (j *judge) report(r *DemoReport) {
-	seed, faults := r.Seed, r.Faults
-	*r = j.count
-	r.Seed, r.Faults = seed, faults
 }

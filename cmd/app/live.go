@@ -57,8 +57,10 @@ type LiveOptions struct {
 	Holds func(venue, currency string) (amount decimal.Decimal, known bool)
 	// Raw, where not nil, sees every raw message of every feed, from the feeds' goroutines.
 	Raw func(venue, kind, conn, request string, recv venue.Nanos, msg []byte)
-	// Tap, where not nil, makes one more tap once the engine exists.
-	Tap func(*Trading) engine.Tap
+	// Tap, where not nil, makes one more tap once engine and feeds exist.
+	Tap func(*Live) engine.Tap
+	// Over, where not nil, is called when everything has stopped, before the tape is stepped again alone.
+	Over func()
 	// Queued, where not nil, hears the sequence of the last record after each has been queued.
 	Queued func(seq uint64)
 	// Status, where not nil, is called a few times a second.
@@ -124,11 +126,11 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 	if o.Queued != nil {
 		l.Loop.Record(queued{l.ring, o.Queued})
 	}
-	if o.Tap != nil {
-		l.Loop.Tap(o.Tap(l.Trading))
-	}
 	if err := l.feeds(o); err != nil {
 		return nil, errors.Join(err, l.Close())
+	}
+	if o.Tap != nil {
+		l.Loop.Tap(o.Tap(l))
 	}
 	if err := l.listen(o); err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -137,7 +139,7 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 		o.Started(l)
 	}
 	err = l.run(ctx, policy, tick.C, o.Status)
-	return l.finish(err)
+	return l.finish(err, o.Over)
 }
 
 // queued tells a hook what has been queued.

@@ -33,7 +33,7 @@ type LiveResult struct {
 	UnknownNow       uint64                  `json:"unknown_now"`
 	PositionMismatch uint64                  `json:"position_mismatch"`
 	Mismatches       []string                `json:"mismatches,omitempty"`
-	Demo           *DemoReport       `json:"demo,omitempty"`
+	Demo             *DemoReport             `json:"demo,omitempty"`
 }
 
 // FeedReport is what one connection counted.
@@ -60,8 +60,9 @@ func feedReport(venue string, s *wire.Session) FeedReport {
 	return r
 }
 
-// finish gathers the result of a session that has ended, closes its files and proves the audit.
-func (l *Live) finish(err error) (*LiveResult, error) {
+// finish gathers the result of a session that has ended, closes its files and proves the audit. over, where not nil, ends
+// what else runs in the process, so that what is counted after it is Step's alone.
+func (l *Live) finish(err error, over func()) (*LiveResult, error) {
 	r := &LiveResult{Seconds: time.Since(l.Began).Round(time.Millisecond).String(), Outcome: l.outcome(), Instruments: len(l.Instruments) - 1,
 		NotLive: map[string]string{}, Console: l.Address, TapeBroken: l.tape.Broken()}
 	for _, in := range l.Instruments[1:] {
@@ -89,6 +90,9 @@ func (l *Live) finish(err error) (*LiveResult, error) {
 	}
 	if err := r.audited(); err != nil {
 		return r, err
+	}
+	if over != nil {
+		over()
 	}
 	r.AllocsPerEvent, err = l.stepAgain()
 	return r, err

@@ -13,6 +13,7 @@ import (
 	"oneprice/books/venue"
 	"oneprice/engine/audit"
 	"oneprice/engine/stats"
+	"oneprice/risk"
 )
 
 // Outcome is what every session comes to. Money is decimal text in the reporting currency unless a currency stands beside
@@ -37,6 +38,7 @@ type Outcome struct {
 	Strategies   []StrategyReport `json:"strategies"`
 	Positions    []PositionReport `json:"positions"`
 	Playbooks    PlaybookReport   `json:"playbooks"`
+	Breakers     []BreakerReport  `json:"breakers,omitempty"`
 	StageNs      []StageReport    `json:"stage_ns"`
 	AuditRecords uint64           `json:"audit_records"`
 	AuditOK      bool             `json:"audit_ok"`
@@ -92,6 +94,15 @@ type PlaybookReport struct {
 	Naked     uint64 `json:"naked"`
 }
 
+// BreakerReport is a breaker that is not closed at the end.
+type BreakerReport struct {
+	// Venue is "" for the global one.
+	Venue string `json:"venue"`
+	State string `json:"state"`
+	// Left is how long until it lets a probe through, "" where only an operator re-arms it.
+	Left string `json:"left,omitempty"`
+}
+
 // StageReport is the latency of one stage in nanoseconds, over the sampled ticks.
 type StageReport struct {
 	Stage string `json:"stage"`
@@ -108,7 +119,7 @@ func (t *Trading) outcome() Outcome {
 	o := Outcome{
 		Wait: t.policy.String(), Events: c.Events, Steps: c.Steps, Intents: c.Intents, Approved: c.Approved, Refused: map[string]uint64{},
 		Plans: c.Plans, PlansApproved: c.PlansApproved, Orders: c.Orders, Fills: t.Engine.Orders().Stats().Fills, Reporting: t.Currencies[t.Reporting],
-		Playbooks: t.playbooks(), Strategies: t.strategies(), AuditDir: t.AuditDir, Tape: t.TapePath,
+		Playbooks: t.playbooks(), Breakers: t.breakers(), Strategies: t.strategies(), AuditDir: t.AuditDir, Tape: t.TapePath,
 	}
 	for why, n := range c.Refused {
 		if n > 0 {
@@ -151,6 +162,22 @@ func (t *Trading) result(m *Market, wall time.Duration) *Result {
 func (t *Trading) playbooks() PlaybookReport {
 	l := t.Engine.Legs().Stats()
 	return PlaybookReport{l.Started, l.Even, l.Completed, l.Unwound, l.Held, l.Naked}
+}
+
+// breakers reports those that are not closed.
+func (t *Trading) breakers() (out []BreakerReport) {
+	now := t.Engine.Desk().Now
+	for v := range t.Venues {
+		b := t.Gate.Breaker(venue.ID(v))
+		r := BreakerReport{Venue: t.Venues[v].Name, State: b.State(now).String()}
+		if left := b.Left(now); left >= 0 {
+			r.Left = time.Duration(left).Round(time.Second).String()
+		}
+		if b.State(now) != risk.Closed {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // strategies reports what each strategy counted.
@@ -232,6 +259,16 @@ func (o *Outcome) text(w io.Writer) {
 	fmt.Fprintf(w, "\nintents %d, approved %d, plans %d of %d, orders %d, fills %d\n", o.Intents, o.Approved, o.PlansApproved, o.Plans, o.Orders, o.Fills)
 	for _, why := range slices.Sorted(maps.Keys(o.Refused)) {
 		fmt.Fprintf(w, "  refused %s: %d\n", why, o.Refused[why])
+	}
+	for _, b := range o.Breakers {
+		name, left := "the global breaker", "until an operator re-arms it"
+		if b.Venue != "" {
+			name = "the breaker of " + b.Venue
+		}
+		if b.Left != "" {
+			left = "for " + b.Left
+		}
+		fmt.Fprintf(w, "%s is %s %s\n", name, b.State, left)
 	}
 	fmt.Fprintf(w, "plans: even %d, completed %d, unwound %d, held %d, naked %d\n", o.Playbooks.Even, o.Playbooks.Completed, o.Playbooks.Unwound, o.Playbooks.Held, o.Playbooks.Naked)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -37,6 +37,7 @@ type Trading struct {
 	*Assembly
 	Engine *engine.Engine
 	Ledger *ledger.Ledger
+	Gate   *risk.Gate
 	Kill   venue.Kill
 	// Paper fills orders where no venue takes them; nil otherwise.
 	Paper   *paper.Gateway
@@ -112,7 +113,7 @@ func (t *Trading) decider(epoch uint64) error {
 	if err != nil {
 		return err
 	}
-	t.Ledger = l
+	t.Ledger, t.Gate = l, g
 	t.Engine = engine.New(engine.Config{
 		Desk: d, Ledger: l, Gate: g, Strategies: t.Strategies, Epoch: epoch, Fingerprint: t.Fingerprint, Plans: plansAtWork, Intents: intentsADrain,
 		AnswerWithin: answerWithin, MarkEvery: markEvery, SweepEvery: sweepEvery, MaxAge: t.MaxAge, Latency: t.Latency, FX: t.FX,

@@ -134,4 +134,6 @@ func (f *feed) Run(ctx context.Context, out venue.Sink) error {
 // Resync asks for a fresh book.
 func (f *feed) Resync(i venue.Inst) { f.books.Ask(i) }
 
+func (f *feed) Until() venue.Nanos { return max(f.session.Until(), f.books.Until()) }
+
 func (f *feed) Sessions() []*wire.Session { return []*wire.Session{f.session} }

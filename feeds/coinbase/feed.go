@@ -109,4 +109,6 @@ func (f *live) Run(ctx context.Context, out venue.Sink) error {
 // Resync asks for a fresh book.
 func (f *live) Resync(in venue.Inst) { f.resyncs.Resync(in) }
 
+func (f *live) Until() venue.Nanos { return f.session.Until() }
+
 func (f *live) Sessions() []*wire.Session { return []*wire.Session{f.session} }

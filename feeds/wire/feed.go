@@ -36,4 +36,7 @@ type Feeder interface {
 	venue.Feed
 	// Sessions are the feed's connections, for their counters.
 	Sessions() []*Session
+	// Until is the latest instant for which the venue's budget or a backoff has made the feed wait, 0 never: a book that was
+	// not Live before it could not have been helped sooner. Any goroutine.
+	Until() venue.Nanos
 }

@@ -75,7 +75,8 @@ type Session struct {
 	count SessionCounters
 	drop  bool // an overflow has to be told before anything else of the connection
 	conn  atomic.Pointer[websocket.Conn]
-	began venue.Nanos // of the connection, 0 while there never was one
+	began venue.Nanos  // of the connection, 0 while there never was one
+	again atomic.Int64 // when the last backoff is over
 	fault atomic.Pointer[error]
 }
 
@@ -97,6 +98,18 @@ func (s *Session) Fault() error {
 		return *e
 	}
 	return nil
+}
+
+// Until is the latest instant for which the venue's budget or the backoff has held up a connection or a message, 0 never.
+// Any goroutine.
+func (s *Session) Until() venue.Nanos {
+	at := venue.Nanos(s.again.Load())
+	for _, l := range [...]*Limiter{s.cfg.Attempts, s.cfg.Messages} {
+		if l != nil {
+			at = max(at, l.Until())
+		}
+	}
+	return at
 }
 
 // report hands an error of the edge to whoever listens.
@@ -143,7 +156,9 @@ func (s *Session) Run(ctx context.Context) error {
 		if s.began != 0 && c.Clock.Now()-s.began > c.Proven {
 			c.Backoff.Reset()
 		}
-		if c.Clock.Sleep(ctx, c.Backoff.Next()) != nil {
+		wait := c.Backoff.Next()
+		s.again.Store(int64(c.Clock.Now() + wait))
+		if c.Clock.Sleep(ctx, wait) != nil {
 			break
 		}
 	}

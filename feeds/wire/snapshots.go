@@ -66,6 +66,9 @@ func NewSnapshots(cfg SnapshotsConfig) *Snapshots {
 // Counters are the tallies so far.
 func (s *Snapshots) Counters() *SnapshotCounters { return &s.count }
 
+// Until is the latest instant for which the venue's budget has held up a fetch, 0 never. Any goroutine.
+func (s *Snapshots) Until() venue.Nanos { return s.cfg.Weight.Until() }
+
 // Ask wants a fresh book of an instrument. It never blocks; what is asked twice is fetched once.
 func (s *Snapshots) Ask(i venue.Inst) {
 	s.mu.Lock()
