@@ -55,29 +55,34 @@ type SimOptions struct {
 	Accounts *Config
 }
 
+// simMarket is the fair value of the two products, which all venues share.
+type simMarket struct{ btc, eth *venuesim.Fair }
+
+// pair is the market of one instrument: how fine its grid is, how much stands in a level, and how late it follows the fair
+// value.
+func (m *simMarket) pair(symbol string, f *venuesim.Fair, tick fixed.Price, price, qty uint8, size int64, lag int) venuesim.PairConfig {
+	p := venuesim.PairConfig{Symbol: symbol, Fair: f, FairScale: 2, PriceScale: price, QtyScale: qty, Tick: tick, Lot: 1, HalfSpread: 10, Levels: 40, Size: size,
+		Lag: lag, Dislocation: 4000, Every: 3 * venue.Second, For: 400 * venue.Millisecond}
+	if f == m.eth {
+		p.Dislocation = 250
+		p.HalfSpread = 4
+	}
+	if price == 1 { // a coarser grid
+		p.HalfSpread, p.Dislocation = 2, p.Dislocation/10
+	}
+	return p
+}
+
 // NewSimulators makes the demo's three venues on two products.
 func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 	s := &Simulators{edges: e}
-	btc := venuesim.NewFair(o.Seed*2+1, 6_000_000, 8000)
-	eth := venuesim.NewFair(o.Seed*2+2, 300_000, 400)
-	pair := func(symbol string, f *venuesim.Fair, tick fixed.Price, price, qty uint8, size int64, lag int) venuesim.PairConfig {
-		p := venuesim.PairConfig{Symbol: symbol, Fair: f, FairScale: 2, PriceScale: price, QtyScale: qty, Tick: tick, Lot: 1, HalfSpread: 10, Levels: 40, Size: size,
-			Lag: lag, Dislocation: 4000, Every: 3 * venue.Second, For: 400 * venue.Millisecond}
-		if f == eth {
-			p.Dislocation = 250
-			p.HalfSpread = 4
-		}
-		if price == 1 { // a coarser grid
-			p.HalfSpread, p.Dislocation = 2, p.Dislocation/10
-		}
-		return p
-	}
+	m := simMarket{venuesim.NewFair(o.Seed*2+1, 6_000_000, 8000), venuesim.NewFair(o.Seed*2+2, 300_000, 400)}
 	for i, v := range []struct {
 		name  string
 		pairs []venuesim.PairConfig
 		open  func(*simVenue) error
 	}{
-		{"binance", []venuesim.PairConfig{pair("BTCUSDT", btc, 1, 2, 5, 2000, 1), pair("ETHUSDT", eth, 1, 2, 4, 5000, 1)}, func(v *simVenue) error {
+		{"binance", []venuesim.PairConfig{m.pair("BTCUSDT", m.btc, 1, 2, 5, 2000, 1), m.pair("ETHUSDT", m.eth, 1, 2, 4, 5000, 1)}, func(v *simVenue) error {
 			x, err := binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: o.Address, Seed: o.Seed + 10, ActsPerMs: simActs,
 				DepthEvery: 20 * venue.Millisecond, Pairs: v.pairs, Accounts: v.account.atBinance()})
 			if err != nil {
@@ -93,7 +98,7 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 			}
 			return nil
 		}},
-		{"coinbase", []venuesim.PairConfig{pair("BTC-USD", btc, 1, 2, 8, 2_000_000, 10), pair("ETH-USD", eth, 1, 2, 8, 50_000_000, 10)}, func(v *simVenue) error {
+		{"coinbase", []venuesim.PairConfig{m.pair("BTC-USD", m.btc, 1, 2, 8, 2_000_000, 10), m.pair("ETH-USD", m.eth, 1, 2, 8, 50_000_000, 10)}, func(v *simVenue) error {
 			x, err := coinbasesim.New(coinbasesim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: o.Address, Seed: o.Seed + 20, ActsPerMs: simActs, Pairs: v.pairs,
 				Accounts: v.account.atCoinbase()})
 			if err != nil {
@@ -105,7 +110,7 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 			}
 			return nil
 		}},
-		{"kraken", []venuesim.PairConfig{pair("BTC/USD", btc, 1, 1, 8, 2_000_000, 30), pair("ETH/USD", eth, 1, 2, 8, 50_000_000, 30)}, func(v *simVenue) error {
+		{"kraken", []venuesim.PairConfig{m.pair("BTC/USD", m.btc, 1, 1, 8, 2_000_000, 30), m.pair("ETH/USD", m.eth, 1, 2, 8, 50_000_000, 30)}, func(v *simVenue) error {
 			x, err := krakensim.New(krakensim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: o.Address, Seed: o.Seed + 30, ActsPerMs: simActs, Pairs: v.pairs,
 				Accounts: v.account.atKraken()})
 			if err != nil {
