@@ -208,17 +208,17 @@ func (g *Gateway) settleEdit(ctx context.Context, out venue.Reports, t *track, s
 }
 
 // fill reports what an order has filled beyond what was told: its price is what makes the average right, and its fee the
-// total's growth.
+// total's growth. Where no price of the product's scale does, two fills at the prices on either side of it do.
 func (g *Gateway) fill(ctx context.Context, out venue.Reports, t *track, s *stated, flags uint8) {
 	if s.cum <= t.cum {
 		return
 	}
 	more := s.cum - t.cum
 	value := s.avg.Mul(fixed.Decimal(s.cum, t.in.QtyScale))
-	price := t.price // the worst there can be, where the venue names none
+	price, better, part := t.price, fixed.Price(0), fixed.Qty(0) // the worst there can be, where the venue names none
 	if s.avg.IsPositive() {
-		if p, ok := derive(value.Sub(t.value), more, t.in, t.side); ok {
-			price = p
+		if p, b, q, ok := derive(value.Sub(t.value), more, t.in, t.side); ok {
+			price, better, part = p, b, q
 		}
 	} else {
 		value = t.value.Add(fixed.Decimal(price, t.in.PriceScale).Mul(fixed.Decimal(more, t.in.QtyScale)))
@@ -231,24 +231,36 @@ func (g *Gateway) fill(ctx context.Context, out venue.Reports, t *track, s *stat
 	if t.kind == venue.PostOnly {
 		r.Flags |= venue.Maker
 	}
-	r.Cum, r.Fill, r.Price, r.Fee, r.FeeCcy = s.cum, more, price, fee-t.fee, t.in.Quote
+	r.FeeCcy = t.in.Quote
+	if part > 0 {
+		r.Cum, r.Fill, r.Price = t.cum+part, part, better
+		g.say(ctx, out, r)
+	}
+	r.Cum, r.Fill, r.Price, r.Fee = s.cum, more-part, price, fee-t.fee
 	t.cum, t.value, t.fee = s.cum, value, fee
 	g.count.Fills.Add(1)
 	g.say(ctx, out, r)
 }
 
-// derive is value ÷ qty at the product's scale, rounded against us; digits far beyond the scale are noise of the venue's
-// own rounding of averages and are dropped first. ok is false when the result is no price.
-func derive(value decimal.Decimal, qty fixed.Qty, in *venue.Instrument, side venue.Side) (fixed.Price, bool) {
+// derive finds the price at which qty is worth value, rounded against us to the product's scale, and how much of qty must
+// have had the next better price for the sum to be right, rounded against us as well. Digits of the quotient far beyond the
+// scale are noise of the venue's own rounding of averages and are dropped first. ok is false when the result is no price.
+func derive(value decimal.Decimal, qty fixed.Qty, in *venue.Instrument, side venue.Side) (price, better fixed.Price, part fixed.Qty, ok bool) {
 	scale := int32(in.PriceScale)
-	p := value.DivRound(fixed.Decimal(qty, in.QtyScale), scale+6).Round(scale + 3)
-	if side == venue.Buy {
-		p = p.RoundCeil(scale)
-	} else {
-		p = p.RoundFloor(scale)
+	exact := value.DivRound(fixed.Decimal(qty, in.QtyScale), scale+9).Round(scale + 6)
+	worse, step := exact.RoundCeil(scale), fixed.Price(-1)
+	if side == venue.Sell {
+		worse, step = exact.RoundFloor(scale), 1
 	}
-	v, why := fixed.FromDecimal(p, in.PriceScale)
-	return fixed.Price(v), why == fixed.OK && v > 0
+	v, why := fixed.FromDecimal(worse, in.PriceScale)
+	if why != fixed.OK || v <= 0 {
+		return 0, 0, 0, false
+	}
+	price = fixed.Price(v)
+	// Of qty units of the quantity, off ÷ 1 is the share that had the better price; off is below one step of the price.
+	off := worse.Sub(exact).Abs().Shift(scale)
+	part = fixed.Qty(off.Mul(decimal.NewFromInt(int64(qty))).Floor().IntPart())
+	return price, price + step, part, price+step > 0
 }
 
 // end reports the end of an order. One that is filled whole has ended with its last Fill.
