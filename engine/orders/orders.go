@@ -23,6 +23,10 @@ import (
 // seqBits is the width of the sequence inside a client id.
 const seqBits = 40
 
+// Seq is the sequence inside a client id, Epoch the run that gave it.
+func Seq(client uint64) uint64   { return client & (1<<seqBits - 1) }
+func Epoch(client uint64) uint64 { return client >> seqBits }
+
 // Table holds every order of the engine.
 type Table struct {
 	d     *desk.Desk
@@ -85,10 +89,7 @@ func (t *Table) Open(c *venue.Command) bool {
 	t.n--
 	c.Slot, c.Client = slot, t.epoch|t.next
 	t.next++
-	o := &t.d.Orders[slot]
-	*o = desk.Order{State: desk.Pending, Side: c.Side, Type: c.Type, TIF: c.TIF, Role: c.Role, Leg: c.Leg, Venue: c.Venue,
-		Flags: c.Flags, Strategy: c.Strategy, Inst: c.Inst, Slot: slot, Client: c.Client, Plan: c.Plan, Price: c.Price, Qty: c.Qty,
-		SentAt: c.Decided, NotAfter: c.NotAfter}
+	t.d.Orders[slot] = Placed(c)
 	t.d.Live[c.Inst] = append(t.d.Live[c.Inst], slot)
 	t.stats.Opened++
 	t.recount(c.Inst)
@@ -106,19 +107,30 @@ func (t *Table) Ask(c *venue.Command) bool {
 		if o.State != desk.Open && o.State != desk.PartlyFilled || o.Ending != desk.NoOrder {
 			return false
 		}
-		o.NextPrice, o.NextQty = c.Price, c.Qty
+	}
+	c.Slot, c.Client = o.Slot, t.epoch|t.next
+	t.next++
+	Asked(o, c)
+	t.recount(o.Inst)
+	return true
+}
+
+// Placed is the order that a New with its slot and client id makes.
+func Placed(c *venue.Command) desk.Order {
+	return desk.Order{State: desk.Pending, Side: c.Side, Type: c.Type, TIF: c.TIF, Role: c.Role, Leg: c.Leg, Venue: c.Venue,
+		Flags: c.Flags, Strategy: c.Strategy, Inst: c.Inst, Slot: c.Slot, Client: c.Client, Plan: c.Plan, Price: c.Price, Qty: c.Qty,
+		SentAt: c.Decided, NotAfter: c.NotAfter}
+}
+
+// Asked notes on an order that a Cancel or Amend of it leaves.
+func Asked(o *desk.Order, c *venue.Command) {
+	o.AskedAt = c.Decided
+	if c.Op == venue.Amend {
+		o.NextPrice, o.NextQty, o.NextClient = c.Price, c.Qty, c.Client
 		o.State = desk.PendingAmend
 	} else if o.State != desk.Unknown { // an Unknown order may be cancelled by id, and stays Unknown until the venue speaks
 		o.State = desk.PendingCancel
 	}
-	o.AskedAt = c.Decided
-	c.Slot, c.Client = o.Slot, t.epoch|t.next
-	t.next++
-	if c.Op == venue.Amend {
-		o.NextClient = c.Client
-	}
-	t.recount(o.Inst)
-	return true
 }
 
 // Overdue reports whether an order, or what was asked of it, has been without an answer for longer than within: a sending,
