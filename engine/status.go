@@ -26,6 +26,15 @@ type Status struct {
 	Books     []BookStatus
 }
 
+// Copy makes s a copy of from that shares nothing with it; the slices of s are reused.
+func (s *Status) Copy(from *Status) {
+	p, w, k := s.Positions, s.Working, s.Books
+	*s = *from
+	s.Positions = append(p[:0], from.Positions...)
+	s.Working = append(w[:0], from.Working...)
+	s.Books = append(k[:0], from.Books...)
+}
+
 // BookStatus is the trust in one book.
 type BookStatus struct {
 	State  books.State
@@ -92,11 +101,7 @@ func (l *Loop) Status(dst *Status) bool {
 	case boardWanted:
 		return false
 	}
-	p, w, k := dst.Positions, dst.Working, dst.Books
-	*dst = b.s
-	dst.Positions = append(p[:0], b.s.Positions...)
-	dst.Working = append(w[:0], b.s.Working...)
-	dst.Books = append(k[:0], b.s.Books...)
+	dst.Copy(&b.s)
 	b.state.Store(boardWanted)
 	return true
 }

@@ -7,10 +7,15 @@
 //   - 2026-11-25: figures are written at scrape time from one Status instead of being kept as metric objects: the engine
 //     keeps plain integers, and a scrape shows one instant. VictoriaMetrics/metrics writes the text and the process's own
 //     figures.
+//   - 2026-11-25: it answers from before the first look at the markets on, so that an operator sees why a start takes long;
+//     the engine is shown once it exists. A starting process is healthy and not ready.
+//   - 2026-11-25: an answer is rendered whole before a byte of it is sent, and no lock is held while it is: a client that
+//     does not read costs a buffer until the write deadline, nothing else.
 //   - 2026-11-25: money is written as exact decimal text, which Prometheus reads; no float holds it on the way.
 package console
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +23,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,102 +40,154 @@ import (
 type Config struct {
 	// Listener is where it answers.
 	Listener net.Listener
-	// Status copies the engine's newest figures; see engine.Loop.Status.
-	Status      func(*engine.Status) bool
-	Latency     []*stats.Latency
-	Instruments []*venue.Instrument
-	Currencies  []string
-	Reporting   venue.Ccy
-	// Ready says why the engine is not ready to trade, "" when it is.
-	Ready func() string
-	// More writes further metrics: feeds, audit, tape. It may be nil.
-	More func(io.Writer)
 	// Profile adds pprof under /debug/pprof.
 	Profile bool
 }
 
+// View is what a console shows once there is an engine. Its functions are called from the server's goroutines.
+type View struct {
+	// Status copies the engine's newest figures, no older than a fraction of a second; false while there are none.
+	Status func(*engine.Status) bool
+	// Clock is the one that Status.Now comes from.
+	Clock       venue.Clock
+	Latency     []*stats.Latency
+	Instruments []*venue.Instrument
+	Currencies  []string
+	Reporting   venue.Ccy
+	// Ready says what keeps the engine from trading beside its books, "" when nothing does. It may be nil.
+	Ready func() string
+	// More writes further metrics: feeds, audit, tape. It may be nil.
+	More func(io.Writer)
+}
+
+// staleAfter is the age from which figures mean that the engine does not step any more: time alone makes it step many
+// times a second.
+const staleAfter = 3 * venue.Second
+
 // Server is the console.
 type Server struct {
-	cfg  Config
+	http     http.Server
+	listener net.Listener
+
+	mu   sync.Mutex // never held while a client is written to
+	view *View      // nil before there is an engine
 	set  *metrics.Set
-	http http.Server
-	mu   sync.Mutex
 	st   engine.Status
-	seen bool
 }
 
 // New makes a console; Run serves it.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, set: metrics.NewSet()}
-	stats.Register(s.set, "oneprice_stage_ns", cfg.Latency...)
-	s.set.RegisterMetricsWriter(s.write)
+	s := &Server{listener: cfg.Listener}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", s.metrics)
-	mux.HandleFunc("GET /healthz", s.health)
-	mux.HandleFunc("GET /readyz", s.ready)
-	if cfg.Profile {
+	mux.HandleFunc("GET /healthz", s.answer("ok", s.health))
+	mux.HandleFunc("GET /readyz", s.answer("ready", s.ready))
+	if cfg.Profile { // which prolongs the write deadline by itself
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
-	s.http = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	s.http = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	return s
+}
+
+// Show makes the console show an engine from now on. Any goroutine.
+func (s *Server) Show(v View) {
+	set := metrics.NewSet()
+	stats.Register(set, "oneprice_stage_ns", v.Latency...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.view, s.set = &v, set
 }
 
 // Run answers until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.http.Close() })
 	defer stop()
-	if err := s.http.Serve(s.cfg.Listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("console: %w", err)
 	}
 	return nil
 }
 
+// metrics renders everything first: a client that reads slowly holds nobody up.
 func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
+	var b bytes.Buffer
+	s.render(&b)
+	metrics.WriteProcessMetrics(&b)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-	s.set.WritePrometheus(w)
-	metrics.WriteProcessMetrics(w)
+	w.Write(b.Bytes())
 }
 
-// health answers 200 while the engine steps: a figure no older than a few seconds.
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
-	if !s.refresh() {
-		http.Error(w, "the engine has not stepped yet", http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "ok")
-}
-
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	if why := s.cfg.Ready(); why != "" {
-		http.Error(w, why, http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "ready")
-}
-
-// refresh takes the newest status; false when there never was one.
-func (s *Server) refresh() bool {
+func (s *Server) render(b *bytes.Buffer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cfg.Status(&s.st) {
-		s.seen = true
+	if s.view == nil {
+		return
 	}
-	return s.seen
+	if s.view.Status(&s.st) {
+		s.engine(b)
+		s.instruments(b)
+	}
+	s.set.WritePrometheus(b)
+	if s.view.More != nil {
+		s.view.More(b)
+	}
 }
 
-// write is every figure of the engine.
-func (s *Server) write(w io.Writer) {
-	if s.refresh() {
+// answer says fine with 200, or with 503 what is wrong.
+func (s *Server) answer(fine string, wrong func() string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
-		s.engine(w)
-		s.instruments(w)
+		why := wrong()
 		s.mu.Unlock()
+		if why != "" {
+			http.Error(w, why, http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, fine)
 	}
-	if s.cfg.More != nil {
-		s.cfg.More(w)
+}
+
+// health says why the process is not well, "" while it starts and while the engine steps.
+func (s *Server) health() string {
+	switch {
+	case s.view == nil:
+		return ""
+	case !s.view.Status(&s.st):
+		return "the engine has not stepped yet"
 	}
+	if age := s.view.Clock.Now() - s.st.Now; age > staleAfter {
+		return fmt.Sprintf("the engine has not stepped for %v", time.Duration(age).Round(time.Second))
+	}
+	return ""
+}
+
+// ready says why the engine cannot trade on everything.
+func (s *Server) ready() string {
+	if s.view == nil {
+		return "looking for first prices"
+	}
+	var bad []string
+	if why := s.health(); why != "" {
+		bad = append(bad, why)
+	}
+	for i := range s.st.Books {
+		in, b := s.view.Instruments[i], &s.st.Books[i]
+		switch {
+		case in == nil:
+		case b.State != books.Live:
+			bad = append(bad, fmt.Sprintf("%s is %s (%s)", in.Name, b.State, b.Why))
+		case b.Silent:
+			bad = append(bad, fmt.Sprintf("%s is silent for %v", in.Name, time.Duration(b.Age).Round(time.Millisecond)))
+		}
+	}
+	if s.view.Ready != nil {
+		if why := s.view.Ready(); why != "" {
+			bad = append(bad, why)
+		}
+	}
+	return strings.Join(bad, "; ")
 }
 
 func (s *Server) engine(w io.Writer) {
@@ -152,7 +210,7 @@ func (s *Server) engine(w io.Writer) {
 		}
 	}
 	metrics.WriteGaugeUint64(w, "oneprice_plans_active", uint64(s.st.Active))
-	ccy := s.cfg.Currencies[s.cfg.Reporting]
+	ccy := s.view.Currencies[s.view.Reporting]
 	money(w, fmt.Sprintf("oneprice_pnl{currency=%q}", ccy), s.st.Worth.PnL)
 	money(w, fmt.Sprintf("oneprice_equity{currency=%q}", ccy), s.st.Worth.Equity)
 }
@@ -162,7 +220,7 @@ func money(w io.Writer, name string, v fixed.Cash) {
 }
 
 func (s *Server) instruments(w io.Writer) {
-	for i, in := range s.cfg.Instruments {
+	for i, in := range s.view.Instruments {
 		if in == nil || i >= len(s.st.Books) {
 			continue
 		}
