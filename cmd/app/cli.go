@@ -21,6 +21,7 @@ import (
 type cli struct {
 	out, err io.Writer
 	json     bool
+	logJSON  bool
 }
 
 const exitHelp = `Exit codes: 0 done, and what was checked holds; 1 what was checked does not hold, or the run failed;

@@ -36,7 +36,7 @@ it runs, and prints a summary at the end (after --for, or on interrupt).
 			ctx, stop := lasting(cmd.Context(), d)
 			defer stop()
 			s := c.screen()
-			o.Status = s.show
+			o.Status, o.Log = s.show, c.logger(s)
 			r, err := Demo(ctx, o)
 			if r == nil {
 				return err
@@ -45,6 +45,7 @@ it runs, and prints a summary at the end (after --for, or on interrupt).
 		},
 	}
 	f := cmd.Flags()
+	c.logFlag(cmd)
 	f.DurationVar(&d, "for", 0, "how long to run, such as 20s; 0 until interrupted")
 	f.Uint64Var(&o.Seed, "seed", 1, "the seed of the simulated market")
 	f.StringVar(&o.Out, "out", "out/demo", "the folder below which audit and tape are written")
@@ -74,7 +75,7 @@ metrics while it runs and prints a summary at the end.
 			ctx, stop := lasting(cmd.Context(), d)
 			defer stop()
 			s := c.screen()
-			o.Status = s.show
+			o.Status, o.Log = s.show, c.logger(s)
 			r, err := RunLive(ctx, o)
 			if r == nil {
 				return err
@@ -84,6 +85,7 @@ metrics while it runs and prints a summary at the end.
 		},
 	}
 	f := cmd.Flags()
+	c.logFlag(cmd)
 	f.StringVar(&o.Config, "config", "", "a config file, or the name of an example")
 	f.DurationVar(&d, "for", 0, "how long to run, such as 1h; 0 until interrupted")
 	f.StringVar(&o.Out, "out", "out/paper", "the folder below which audit and tape are written")
@@ -112,9 +114,10 @@ UTC day, in the format that inspect and backtest read. Nothing is traded.
 			}
 			ctx, stop := lasting(cmd.Context(), d)
 			defer stop()
-			if s := c.screen(); s.tty {
-				o.Status = func(n uint64) { fmt.Fprintf(c.err, "\r%d messages", n) }
-				defer fmt.Fprintln(c.err)
+			s := c.screen()
+			o.Log = c.logger(s)
+			if s.tty {
+				o.Status = func(n uint64) { s.put(fmt.Appendf(nil, "%d messages\n", n)) }
 			}
 			r, err := Record(ctx, o)
 			if r == nil {
@@ -124,6 +127,7 @@ UTC day, in the format that inspect and backtest read. Nothing is traded.
 		},
 	}
 	f := cmd.Flags()
+	c.logFlag(cmd)
 	f.StringVar(&o.Config, "config", "", "a config file, or the name of an example")
 	f.DurationVar(&d, "for", 0, "how long to record, such as 1h; 0 until interrupted")
 	f.StringVar(&o.Out, "out", "out/recordings", "the folder of the recordings")
@@ -144,14 +148,15 @@ type simAddress struct {
 }
 
 func (c *cli) sim() *cobra.Command {
-	o := SimOptions{Address: "127.0.0.1:0"}
+	o := SimOptions{}
 	var d time.Duration
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "sim",
 		Short: "Serve the simulated venues alone",
-		Long: `sim serves the demo's venues on loopback sockets until interrupted, and prints where: point "oneprice run" or "oneprice record"
-at them with --ws and --rest, or any client of those venues.`,
+		Long: `sim serves the demo's venues until interrupted, on loopback sockets unless told otherwise, and prints where: point
+"oneprice run" or "oneprice record" at them with --ws and --rest, or any client of those venues. With a port in --listen
+the venues take that one and those after it, in the order printed; without, any that are free.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {
@@ -181,6 +186,7 @@ at them with --ws and --rest, or any client of those venues.`,
 	f := cmd.Flags()
 	f.Uint64Var(&o.Seed, "seed", 1, "the seed of the simulated market")
 	f.BoolVar(&all, "faults", false, "let every fault of the menu strike")
+	f.StringVar(&o.Address, "listen", "127.0.0.1:0", "where to serve: `HOST:PORT`")
 	f.DurationVar(&d, "for", 0, "how long to serve; 0 until interrupted")
 	return cmd
 }

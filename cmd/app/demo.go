@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"oneprice/books/fixed"
@@ -215,6 +216,7 @@ type DemoOptions struct {
 	// LiveSim sends signed orders to the simulated venues through the real gateways, instead of filling them on paper.
 	LiveSim bool
 	Profile bool
+	Log     *slog.Logger
 	Status  func(*Live)
 	Queued  func(uint64)
 	Started func(*Live)
@@ -250,7 +252,7 @@ func (s *Simulators) demo(ctx context.Context, o DemoOptions) (*LiveResult, erro
 		return <-served
 	})
 	var judge *judge
-	r, err := RunLive(ctx, LiveOptions{Edges: s.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Accounts: s.accounts(), Holds: s.holds, Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Seed: o.Seed,
+	r, err := RunLive(ctx, LiveOptions{Edges: s.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Accounts: s.accounts(), Holds: s.holds, Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Log: o.Log, Seed: o.Seed,
 		Status: o.Status, Queued: o.Queued, Started: o.Started,
 		Tap:  func(l *Live) engine.Tap { judge = newJudge(l, s); return judge },
 		Over: func() { over() }}) // its error is looked at below, whatever became of the session

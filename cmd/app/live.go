@@ -5,20 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"strings"
+	"log/slog"
 	"sync"
 	"time"
 
-	"oneprice/books"
-	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/engine"
 	"oneprice/engine/audit"
-	"oneprice/engine/console"
 	"oneprice/engine/ring"
-	"oneprice/engine/stats"
 	"oneprice/feeds/wire"
 
 	"github.com/shopspring/decimal"
@@ -50,7 +44,9 @@ type LiveOptions struct {
 	// Metrics is the console's address, "" for none.
 	Metrics string
 	Profile bool
-	Seed    uint64
+	// Log is where faults of the edges are told; nil for nowhere.
+	Log  *slog.Logger
+	Seed uint64
 	// Accounts, where not nil, sign real orders by venue name; otherwise orders fill on paper.
 	Accounts map[string]Account
 	// Holds, where not nil, is what a venue's own books hold of a currency: simulators can say.
@@ -76,11 +72,16 @@ type Live struct {
 	// Address is the console's, "" without one.
 	Address string
 	Began   time.Time
-	Newest  engine.Status
-	edges   Edges
-	tally   tally
-	holds   func(venue, currency string) (decimal.Decimal, bool)
-	console *console.Server
+	// Newest is the engine's status, for the hook Status alone.
+	Newest engine.Status
+	edges  Edges
+	faults *faultLog
+	spin   bool // the connections spin
+	tally  tally
+	holds  func(venue, currency string) (decimal.Decimal, bool)
+
+	mu     sync.Mutex
+	latest engine.Status // a copy of Newest for the console
 }
 
 // RunLive runs a session until ctx ends, and returns what it came to.
@@ -95,7 +96,14 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 			return nil, &UsageError{err}
 		}
 	}
-	facts, err := firstLook(ctx, c, o.Edges)
+	collector()
+	faults := newFaultLog(o.Log)
+	con, address, err := listen(o, faults.log)
+	if err != nil {
+		return nil, err
+	}
+	defer beside(faults, con)()
+	facts, err := firstLook(ctx, c, o.Edges, faults)
 	if err != nil {
 		return nil, err
 	}
@@ -103,21 +111,40 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Live{edges: o.Edges, Feeders: make([]wire.Feeder, len(a.Venues)), Began: time.Now()}
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	shadow, err := keepWarm(policy, c, facts, o.Clock)
-	if err != nil {
+	if err := a.missed(faults.log); err != nil {
 		return nil, err
 	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	policy, spin := processors(policy, len(a.Venues)-1, faults.log)
+	l := &Live{edges: o.Edges, faults: faults, Address: address, Feeders: make([]wire.Feeder, len(a.Venues)), Began: time.Now(), spin: spin}
+	if err := l.assemble(a, o, policy, tick.C); err != nil {
+		return nil, err
+	}
+	if con != nil {
+		con.Show(l.view())
+	}
+	if o.Started != nil {
+		o.Started(l)
+	}
+	err = l.run(ctx, policy, tick.C, o.Status)
+	return l.finish(err, o.Over)
+}
+
+// assemble makes the engine and the feeds.
+func (l *Live) assemble(a *Assembly, o LiveOptions, policy engine.Policy, tick <-chan time.Time) error {
 	var orders func(*Trading) (*orderSide, error)
 	if o.Accounts != nil {
 		orders = func(t *Trading) (*orderSide, error) { return newOrderSide(t, o.Edges, o.Accounts, o.Seed) }
 	}
-	l.Trading, err = NewTrading(a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Feeds: 2 * (len(a.Venues) - 1), Policy: policy, Clock: o.Clock,
-		Loop: func(cfg *engine.LoopConfig) { cfg.Tick, cfg.Shadow = tick.C, shadow }})
+	shadow, err := keepWarm(policy, a.Config, a.Facts, o.Clock)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	l.Trading, err = NewTrading(a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Feeds: 2*(len(a.Venues)-1) + 1, Policy: policy, Clock: o.Clock,
+		Loop: func(cfg *engine.LoopConfig) { cfg.Tick, cfg.Shadow = tick, shadow }})
+	if err != nil {
+		return err
 	}
 	if l.orders != nil {
 		l.tally.venues, l.holds = make([]OrderReport, len(l.Venues)), o.Holds
@@ -127,19 +154,12 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 		l.Loop.Record(queued{l.ring, o.Queued})
 	}
 	if err := l.feeds(o); err != nil {
-		return nil, errors.Join(err, l.Close())
+		return errors.Join(err, l.Close())
 	}
 	if o.Tap != nil {
 		l.Loop.Tap(o.Tap(l))
 	}
-	if err := l.listen(o); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	if o.Started != nil {
-		o.Started(l)
-	}
-	err = l.run(ctx, policy, tick.C, o.Status)
-	return l.finish(err, o.Over)
+	return nil
 }
 
 // queued tells a hook what has been queued.
@@ -163,7 +183,7 @@ func (l *Live) feeds(o LiveOptions) error {
 	for id := 1; id < len(l.Venues); id++ {
 		v := &l.Venues[id]
 		cfg := wire.FeedConfig{Venue: venue.ID(id), Instruments: l.Of(venue.ID(id)), Net: o.Net, Clock: o.Clock, TLS: o.TLS, WS: o.WS[v.Name], REST: o.REST[v.Name],
-			Spin: l.policy == engine.Spin, Snapshots: l.sink(2*(id-1) + 1), Touches: true, Trades: true, Seed: o.Seed + uint64(id)}
+			Spin: l.spin, Snapshots: l.sink(2*(id-1) + 1), Touches: true, Trades: true, Report: l.faults.of(v.Name), Seed: o.Seed + uint64(id)}
 		if o.Raw != nil {
 			name := v.Name
 			cfg.Raw = func(kind, conn, request string, recv venue.Nanos, msg []byte) {
@@ -186,7 +206,8 @@ func (l *Live) feeds(o LiveOptions) error {
 	return nil
 }
 
-// sink is the n-th ring as feeds see it: under inline, whoever publishes also runs the engine.
+// sink is the n-th ring as producers see it: under inline, whoever publishes also runs the engine. Each venue has two rings,
+// for its socket and its snapshots; the last one is the operator's.
 func (l *Live) sink(n int) venue.Sink {
 	if l.policy == engine.Inline {
 		return inline{l.Events[n], l.Loop}
@@ -205,253 +226,4 @@ func (s inline) Put(ev []venue.Event) venue.Reason {
 		s.loop.Offer()
 	}
 	return why
-}
-
-// listen opens the console.
-func (l *Live) listen(o LiveOptions) error {
-	if o.Metrics == "" {
-		return nil
-	}
-	ln, err := net.Listen("tcp", o.Metrics)
-	if err != nil {
-		return &UsageError{fmt.Errorf("the console cannot listen on %s: %w; give another address with --metrics, or --metrics \"\" for none", o.Metrics, err)}
-	}
-	l.Address = ln.Addr().String()
-	l.console = console.New(console.Config{Listener: ln, Status: l.Loop.Status, Latency: []*stats.Latency{l.Latency}, Instruments: l.Instruments,
-		Currencies: l.Currencies, Reporting: l.Reporting, Ready: l.ready, More: l.metrics, Profile: o.Profile})
-	return nil
-}
-
-// ready says which book is not fit to trade on, "" when all are.
-func (l *Live) ready() string {
-	var bad []string
-	for _, in := range l.Instruments[1:] {
-		if v := l.Engine.Desk().Book(in.Inst).View(); v.State != books.Live {
-			bad = append(bad, fmt.Sprintf("%s is %s (%s)", in.Name, v.State, v.Why))
-		}
-	}
-	if l.tape.Broken() {
-		bad = append(bad, "the tape is broken off")
-	}
-	return strings.Join(bad, "; ")
-}
-
-// metrics writes what the engine does not know: connections and files.
-func (l *Live) metrics(w io.Writer) {
-	for id, f := range l.Feeders {
-		if f == nil {
-			continue
-		}
-		for n, s := range f.Sessions() {
-			c, label := s.Counters(), fmt.Sprintf("{venue=%q,session=\"%d\"}", l.Venues[id].Name, n)
-			fmt.Fprintf(w, "oneprice_feed_messages_total%s %d\noneprice_feed_bytes_total%s %d\noneprice_feed_connects_total%s %d\noneprice_feed_losses_total%s %d\noneprice_feed_damaged_total%s %d\noneprice_feed_dropped_total%s %d\n",
-				label, c.Messages.Load(), label, c.Bytes.Load(), label, c.Connects.Load(), label, c.Losses.Load(), label, c.Damaged.Load(), label, c.Dropped.Load())
-		}
-	}
-	broken := 0
-	if l.tape.Broken() {
-		broken = 1
-	}
-	fmt.Fprintf(w, "oneprice_audit_waiting %d\noneprice_tape_broken %d\n", l.ring.Waiting(), broken)
-}
-
-// run lets everything work until ctx ends, then stops in order: feeds, engine, files.
-func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.Time, status func(*Live)) error {
-	feeding, stopFeeds := context.WithCancel(ctx)
-	deciding, stopLoop := context.WithCancel(context.Background())
-	writing, stopFiles := context.WithCancel(context.Background())
-	defer stopFeeds()
-	defer stopLoop()
-	defer stopFiles()
-	ordering, stopOrders := context.WithCancel(context.Background())
-	defer stopOrders()
-	var gateways, feeds, engineDone, files sync.WaitGroup
-	var mu sync.Mutex
-	var errs []error
-	fail := func(err error) {
-		if err != nil {
-			mu.Lock()
-			errs = append(errs, err)
-			mu.Unlock()
-			stopFeeds()
-		}
-	}
-	files.Go(func() { fail(l.Write(writing)) })
-	if l.console != nil {
-		feeds.Go(func() { fail(l.console.Run(feeding)) })
-	}
-	if l.orders != nil {
-		l.orders.run(ordering, &gateways, l.Loop, policy, fail)
-		fail(l.orders.ready(ctx))
-	}
-	if policy == engine.Inline {
-		engineDone.Go(func() { l.pulse(deciding, tick, stopFeeds) })
-	} else {
-		engineDone.Go(func() {
-			if policy == engine.Spin {
-				defer pin()()
-			}
-			if l.Loop.Run(deciding) != nil {
-				stopFeeds() // Settle says why
-			}
-		})
-	}
-	for id, f := range l.Feeders {
-		if f != nil {
-			out := l.sink(2 * (id - 1))
-			feeds.Go(func() { fail(f.Run(feeding, out)) })
-		}
-	}
-	l.watch(feeding, status)
-	feeds.Wait()
-	stopOrders()
-	gateways.Wait()
-	stopLoop()
-	l.Bell.Ring()
-	engineDone.Wait()
-	err := l.settle()
-	stopFiles()
-	files.Wait()
-	return errors.Join(append(errs, err)...)
-}
-
-// pulse steps for time alone, under inline. It ends with ctx, or after stop when the engine has halted.
-func (l *Live) pulse(ctx context.Context, tick <-chan time.Time, stop func()) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick:
-			if l.Loop.Pulse() != nil {
-				stop() // Settle says why
-				return
-			}
-		}
-	}
-}
-
-// settle ends the engine's session and gives the audit's writer, which still runs, time to make room for the last records.
-func (l *Live) settle() error {
-	err := l.Loop.Settle()
-	for n := 0; errors.Is(err, engine.ErrUnwritten) && n < 500; n++ {
-		l.edges.Clock.Sleep(context.Background(), 10*venue.Millisecond)
-		err = errors.Join(l.Loop.Err(), l.Loop.Flush())
-	}
-	return err
-}
-
-// watch shows the status until ctx ends.
-func (l *Live) watch(ctx context.Context, status func(*Live)) {
-	t := time.NewTicker(250 * time.Millisecond)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			l.Loop.Status(&l.Newest)
-			if status != nil {
-				status(l)
-			}
-		}
-	}
-}
-
-// lookFor bounds the first look at the markets.
-const lookFor = 20 * venue.Second
-
-// firstLook follows every instrument of a config until each has shown a price: limits in money become lots at it.
-func firstLook(ctx context.Context, c *Config, e Edges) (*Facts, error) {
-	a := &assembler{Assembly: &Assembly{Table: NewTable(), Config: c}, w: walker{where: c.where}}
-	a.Currency(string(c.Reporting))
-	if a.products(); len(a.w.faults) > 0 {
-		a.w.sort()
-		return nil, a.w.faults
-	}
-	ctx, stop := context.WithTimeout(ctx, time.Duration(lookFor))
-	defer stop()
-	out := ring.Events(ringRecords, ring.NewBell())
-	shared := &lockedSink{out: out}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer stop()
-	feeders := make([]wire.Feeder, len(a.Venues))
-	for id := 1; id < len(a.Venues); id++ {
-		v := &a.Venues[id]
-		ins := a.Of(venue.ID(id))
-		if len(ins) == 0 || v.Adapter.Feed == nil {
-			continue
-		}
-		f, err := v.Adapter.Feed(wire.FeedConfig{Venue: venue.ID(id), Instruments: ins, Net: e.Net, Clock: e.Clock, TLS: e.TLS, WS: e.WS[v.Name], REST: e.REST[v.Name],
-			Snapshots: shared, Touches: true, Trades: true})
-		if err != nil {
-			return nil, &UsageError{err}
-		}
-		feeders[id] = f
-		wg.Go(func() { f.Run(ctx, shared) }) // its faults show as a missing price
-	}
-	facts, err := a.look(ctx, out, e.Clock)
-	if err == nil {
-		return facts, nil
-	}
-	errs := []error{err}
-	for _, f := range feeders {
-		if f != nil {
-			for _, s := range f.Sessions() {
-				errs = append(errs, s.Fault()) // names its venue
-			}
-		}
-	}
-	return nil, errors.Join(errs...)
-}
-
-// look reads records until every instrument has shown a price.
-func (a *assembler) look(ctx context.Context, out *ring.Ring[venue.Event], clock *wire.Clock) (*Facts, error) {
-	f := &Facts{}
-	seen := make([]bool, len(a.Instruments))
-	note := func(i venue.Inst, p fixed.Price) {
-		if in := a.Instruments[i]; p > 0 && !seen[i] {
-			seen[i] = true
-			f.Prices = append(f.Prices, FoundPrice{in.Name, string(fixed.AppendTrim(nil, int64(p), in.PriceScale))})
-		}
-	}
-	buf := make([]venue.Event, 0, ringRecords)
-	for len(f.Prices) < len(a.Instruments)-1 {
-		buf = out.Drain(buf[:0])
-		for i := range buf {
-			switch e := &buf[i]; {
-			case e.Kind == venue.Touch, e.Kind == venue.Trade:
-				note(e.Inst, fixed.Price(e.W[0]))
-			case e.Kind == venue.Levels && e.N > 0 && e.W[1] > 0: // the first level of a snapshot is its best
-				note(e.Inst, e.Level(0).Price)
-			}
-		}
-		if len(buf) == 0 && clock.Sleep(ctx, venue.Millisecond) != nil {
-			return nil, a.unseen(seen)
-		}
-	}
-	return f, nil
-}
-
-// unseen names the instruments that showed no price.
-func (a *assembler) unseen(seen []bool) error {
-	var missing []string
-	for _, in := range a.Instruments[1:] {
-		if !seen[in.Inst] {
-			missing = append(missing, in.Name)
-		}
-	}
-	return fmt.Errorf("no price came within %v from %s; check the network and the addresses, or take the instruments out of the config", time.Duration(lookFor), strings.Join(missing, ", "))
-}
-
-// lockedSink lets several feeds share one ring, for the first look only.
-type lockedSink struct {
-	mu  sync.Mutex
-	out *ring.Ring[venue.Event]
-}
-
-func (s *lockedSink) Put(ev []venue.Event) venue.Reason {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.out.Put(ev)
 }

@@ -20,13 +20,17 @@ type LiveResult struct {
 	Mode    string `json:"mode"`
 	Seconds string `json:"seconds"`
 	Outcome
-	Instruments    int               `json:"instruments"`
-	BooksLive      int               `json:"books_live"`
-	NotLive        map[string]string `json:"books_not_live,omitempty"`
-	Feeds          []FeedReport      `json:"feeds"`
-	AllocsPerEvent string            `json:"allocs_per_event"`
-	Console        string            `json:"console,omitempty"`
-	TapeBroken     bool              `json:"tape_broken"`
+	Instruments int               `json:"instruments"`
+	BooksLive   int               `json:"books_live"`
+	NotLive     map[string]string `json:"books_not_live,omitempty"`
+	// Untraded are the instruments that took no orders, since nothing gave a price for their limits at the start.
+	Untraded []string `json:"untraded,omitempty"`
+	// OpenAtExit are the orders that the session's end could not cancel in time.
+	OpenAtExit     []string     `json:"open_at_exit"`
+	Feeds          []FeedReport `json:"feeds"`
+	AllocsPerEvent string       `json:"allocs_per_event"`
+	Console        string       `json:"console,omitempty"`
+	TapeBroken     bool         `json:"tape_broken"`
 	// Where orders went to venues: what became of them by venue, how many are in doubt now, and how many balances differ
 	// from what the venues' own books hold, where those can be seen.
 	Venues           map[string]*OrderReport `json:"venues,omitempty"`
@@ -64,7 +68,7 @@ func feedReport(venue string, s *wire.Session) FeedReport {
 // what else runs in the process, so that what is counted after it is Step's alone.
 func (l *Live) finish(err error, over func()) (*LiveResult, error) {
 	r := &LiveResult{Seconds: time.Since(l.Began).Round(time.Millisecond).String(), Outcome: l.outcome(), Instruments: len(l.Instruments) - 1,
-		NotLive: map[string]string{}, Console: l.Address, TapeBroken: l.tape.Broken()}
+		NotLive: map[string]string{}, Untraded: l.Untraded, OpenAtExit: l.open(), Console: l.Address, TapeBroken: l.tape.Broken()}
 	for _, in := range l.Instruments[1:] {
 		if b := l.Engine.Desk().Book(in.Inst); b.State() == books.Live {
 			r.BooksLive++
@@ -151,6 +155,12 @@ func (r *LiveResult) Text(w io.Writer) {
 		if f.Fault != "" {
 			fmt.Fprintf(w, "    last lost: %s\n", f.Fault)
 		}
+	}
+	for _, name := range r.Untraded {
+		fmt.Fprintf(w, "%s took no orders: nothing gave a price for its limits at the start\n", name)
+	}
+	for _, o := range r.OpenAtExit {
+		fmt.Fprintf(w, "STILL OPEN: %s\n", o)
 	}
 	r.text(w)
 	r.ordersText(w)

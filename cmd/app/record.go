@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -22,6 +23,8 @@ type RecordOptions struct {
 	Config string
 	// Out is the folder of the recordings: one file per venue and UTC day.
 	Out string
+	// Log is where faults of the feeds are told; nil for nowhere.
+	Log *slog.Logger
 	// Status, where not nil, is told a few times a second how many messages have been written.
 	Status func(messages uint64)
 }
@@ -50,6 +53,8 @@ func Record(ctx context.Context, o RecordOptions) (*RecordReport, error) {
 		return nil, fmt.Errorf("record: %w", err)
 	}
 	began := time.Now()
+	faults := newFaultLog(o.Log)
+	defer beside(faults, nil)()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	rec := &recorder{dir: o.Out, stop: stop, files: make([]*day, len(a.Venues))}
@@ -62,7 +67,7 @@ func Record(ctx context.Context, o RecordOptions) (*RecordReport, error) {
 			continue
 		}
 		f, err := v.Adapter.Feed(wire.FeedConfig{Venue: venue.ID(id), Instruments: a.Of(venue.ID(id)), Net: o.Net, Clock: o.Clock, TLS: o.TLS,
-			WS: o.WS[v.Name], REST: o.REST[v.Name], Snapshots: nowhere{}, Touches: true, Trades: true, Seed: uint64(id),
+			WS: o.WS[v.Name], REST: o.REST[v.Name], Snapshots: nowhere{}, Touches: true, Trades: true, Report: faults.of(v.Name), Seed: uint64(id),
 			Raw: func(kind, conn, request string, recv venue.Nanos, msg []byte) {
 				rec.write(id, kind, conn, request, recv, msg)
 			}})

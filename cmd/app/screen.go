@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"sync"
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"oneprice/books"
@@ -16,11 +19,14 @@ import (
 	"oneprice/engine/stats"
 )
 
-// screen shows a running session on a terminal, drawn over itself; elsewhere it writes a line every few seconds.
+// screen shows a running session on a terminal, drawn over itself; elsewhere it writes a line every few seconds. The log
+// goes through it too, so that its lines appear above the drawing. put and Write from any goroutine.
 type screen struct {
-	w      io.Writer
-	tty    bool
-	lines  int // of the last drawing
+	mu    sync.Mutex
+	w     io.Writer
+	tty   bool
+	drawn []byte // the last drawing
+
 	last   time.Time
 	events uint64
 	at     time.Time
@@ -31,6 +37,19 @@ type screen struct {
 func (c *cli) screen() *screen {
 	f, ok := c.err.(*os.File)
 	return &screen{w: c.err, tty: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// logger is where faults of a running session are told: the error stream, as text or JSON.
+func (c *cli) logger(s *screen) *slog.Logger {
+	if c.logJSON {
+		return slog.New(slog.NewJSONHandler(s, nil))
+	}
+	return slog.New(slog.NewTextHandler(s, nil))
+}
+
+// logFlag is for commands that run for long.
+func (c *cli) logFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&c.logJSON, "log-json", false, "write the log on the error stream as JSON lines")
 }
 
 // quietEvery is how often a status line is written where there is no terminal.
@@ -46,18 +65,39 @@ func (s *screen) show(l *Live) {
 	if !s.tty {
 		if now.Sub(s.last) >= quietEvery {
 			s.last = now
-			fmt.Fprintln(s.w, s.headline(l))
+			fmt.Fprintln(s, s.headline(l))
 		}
 		return
 	}
 	var b bytes.Buffer
-	if s.lines > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", s.lines)
-	}
-	at := b.Len()
 	s.draw(&b, l)
-	s.lines = bytes.Count(b.Bytes()[at:], []byte{'\n'})
-	s.w.Write(b.Bytes())
+	s.put(b.Bytes())
+}
+
+// put draws whole lines over the last drawing.
+func (s *screen) put(lines []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.w.Write(append(s.erase(), lines...))
+	s.drawn = append(s.drawn[:0], lines...)
+}
+
+// Write writes whole lines above the drawing.
+func (s *screen) Write(lines []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.w.Write(append(append(s.erase(), lines...), s.drawn...)); err != nil {
+		return 0, err
+	}
+	return len(lines), nil
+}
+
+// erase is what takes the last drawing away.
+func (s *screen) erase() []byte {
+	if len(s.drawn) == 0 {
+		return nil
+	}
+	return fmt.Appendf(nil, "\x1b[%dA\x1b[J", bytes.Count(s.drawn, []byte{'\n'}))
 }
 
 func (s *screen) headline(l *Live) string {

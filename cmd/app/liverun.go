@@ -1,0 +1,161 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+	"oneprice/engine"
+)
+
+// run lets everything work until ctx ends or something breaks, then stops in order: orders, feeds, gateways, engine, files.
+func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.Time, status func(*Live)) error {
+	trading, stopTrading := context.WithCancel(ctx)
+	feeding, stopFeeds := context.WithCancel(context.Background())
+	ordering, stopOrders := context.WithCancel(context.Background())
+	deciding, stopLoop := context.WithCancel(context.Background())
+	writing, stopFiles := context.WithCancel(context.Background())
+	defer stopTrading()
+	defer stopFeeds()
+	defer stopOrders()
+	defer stopLoop()
+	defer stopFiles()
+	var gateways, feeds, files sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	fail := func(err error) {
+		if err != nil {
+			mu.Lock()
+			errs = append(errs, err)
+			mu.Unlock()
+			stopTrading()
+		}
+	}
+	files.Go(func() { fail(l.Write(writing)) })
+	if l.orders != nil {
+		l.orders.run(ordering, &gateways, l.Loop, policy, fail)
+		fail(l.orders.ready(ctx))
+	}
+	stopped := make(chan struct{}) // the engine has
+	go func() {
+		defer close(stopped)
+		if l.decide(deciding, policy, tick) != nil {
+			stopTrading() // settle says why
+		}
+	}()
+	for id, f := range l.Feeders {
+		if f != nil {
+			out := l.sink(2 * (id - 1))
+			feeds.Go(func() { fail(f.Run(feeding, out)) })
+		}
+	}
+	l.watch(trading, status)
+	l.disarm(stopped)
+	stopFeeds()
+	feeds.Wait()
+	stopOrders()
+	gateways.Wait()
+	stopLoop()
+	l.Bell.Ring()
+	<-stopped
+	err := l.settle()
+	stopFiles()
+	files.Wait()
+	return errors.Join(append(errs, err)...)
+}
+
+// decide runs the engine until ctx ends or the engine halts. Under inline the feeds run it and this is for time alone.
+func (l *Live) decide(ctx context.Context, policy engine.Policy, tick <-chan time.Time) error {
+	if policy == engine.Spin {
+		defer pin()()
+	}
+	if policy != engine.Inline {
+		return l.Loop.Run(ctx)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick:
+			if err := l.Loop.Pulse(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// settle ends the engine's session and gives the audit's writer, which still runs, time to make room for the last records.
+func (l *Live) settle() error {
+	err := l.Loop.Settle()
+	for n := 0; errors.Is(err, engine.ErrUnwritten) && n < 500; n++ {
+		l.edges.Clock.Sleep(context.Background(), 10*venue.Millisecond)
+		err = errors.Join(l.Loop.Err(), l.Loop.Flush())
+	}
+	return err
+}
+
+// watch takes the engine's figures, and shows them, until ctx ends.
+func (l *Live) watch(ctx context.Context, status func(*Live)) {
+	t := time.NewTicker(250 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			l.refresh()
+			if status != nil {
+				status(l)
+			}
+		}
+	}
+}
+
+// closeWithin bounds how long the end of a session waits for its orders: longer than plans under way usually have.
+const closeWithin = 3 * time.Second
+
+// disarm ends trading as an operator would, through a ring of its own, so that it stands on the tape: the engine cancels
+// what works and takes nothing new but the legs of plans under way. It returns once nothing works and no plan is under
+// way, or when closeWithin has passed, or when the engine has stopped.
+func (l *Live) disarm(stopped <-chan struct{}) {
+	n := len(l.Events) - 1
+	var e venue.Event
+	e.SetOperator(venue.OpDisarm, 0, 0, l.edges.Clock.Now())
+	l.sink(n).Put([]venue.Event{e})
+	late := time.After(closeWithin)
+	t := time.NewTicker(5 * time.Millisecond)
+	defer t.Stop()
+	for fresh := 0; ; {
+		select {
+		case <-stopped:
+			return
+		case <-late:
+			return
+		case <-t.C:
+		}
+		// The first figures may have been asked for before the engine took the disarm, the second were not.
+		if l.Events[n].Len() == 0 && l.refresh() {
+			fresh++
+		}
+		if fresh >= 2 && openOrders(l) == 0 && l.Newest.Active == 0 {
+			return
+		}
+	}
+}
+
+// open names the orders that are still open. The engine has stopped.
+func (l *Live) open() []string {
+	out := []string{}
+	d := l.Engine.Desk()
+	for _, in := range l.Instruments[1:] {
+		for _, s := range d.Live[in.Inst] {
+			o := &d.Orders[s]
+			out = append(out, fmt.Sprintf("%s %s %s at %s: %s", in.Name, o.Side, fixed.Decimal(o.Qty-o.Filled, in.QtyScale), price(in, o.Price), o.State))
+		}
+	}
+	return out
+}
