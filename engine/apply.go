@@ -106,6 +106,10 @@ func (e *Engine) report(r *venue.Report) {
 	e.counts.Reports++
 	rec := e.record()
 	rec.SetReport(r)
+	if r.Kind == venue.Balance || r.Kind == venue.PositionIs {
+		rec.Reason = e.stated(r)
+		return
+	}
 	o := e.orders.Lookup(r)
 	if o == nil {
 		e.orders.Apply(r, e.d.Now) // counted as an orphan
@@ -143,6 +147,7 @@ func (e *Engine) book(r *venue.Report, o *desk.Order) venue.Reason {
 	}
 	switch why := e.ledger.Fill(&f, o.Side); why {
 	case venue.OK:
+		e.booked(r.Inst, r.FeeCcy)
 	case venue.Duplicate:
 		e.counts.Duplicates++
 		return why
@@ -174,6 +179,7 @@ func (e *Engine) time() {
 	}
 	e.nextLook = now + e.cfg.SweepEvery
 	e.breakers()
+	e.differing()
 	for _, in := range e.d.Instruments[1:] {
 		e.age(in.Inst, now)
 		for _, s := range e.d.Live[in.Inst] {

@@ -75,6 +75,8 @@ type Engine struct {
 	said   *desk.Out
 	out    *Out
 
+	statements statements
+
 	changed  []bool              // by instrument, within a drain
 	silent   []bool              // by instrument: the trust record says too_old
 	tripped  []risk.BreakerState // by venue, as recorded; 0 is the global one
@@ -104,9 +106,9 @@ func New(cfg Config) *Engine {
 	}
 	return &Engine{
 		cfg: cfg, d: cfg.Desk, ledger: cfg.Ledger, gate: cfg.Gate,
-		orders:  orders.New(cfg.Desk, cfg.Epoch, 1<<40-1),
-		legs:    legs.New(cfg.Plans),
-		said:    desk.NewOut(cfg.Intents, cfg.Plans),
+		orders: orders.New(cfg.Desk, cfg.Epoch, 1<<40-1),
+		legs:   legs.New(cfg.Plans),
+		said:   desk.NewOut(cfg.Intents, cfg.Plans), statements: newStatements(cfg.Desk),
 		changed: make([]bool, n), silent: make([]bool, n), tripped: make([]risk.BreakerState, len(cfg.Desk.Balances)),
 	}
 }

@@ -95,6 +95,7 @@ const (
 	Timeout
 	UserCancel
 	VenueCancel
+	AccountDiffers // the venue states another balance or position than our fills make
 
 	reasons // count
 )
@@ -111,7 +112,7 @@ var reasonText = [reasons]string{
 	"overflowed", "audit_behind", "command_ring_full", "journal_full", "late", "notional_at_finality", "restricted", "session_closed",
 	"unknown_target", "bad_intent", "plan_limit",
 	"venue_rejected", "post_only_cross", "unfilled", "self_trade_prevented", "insufficient_funds", "rate_limited", "auth_failed",
-	"venue_busy", "timeout", "user_cancel", "venue_cancel",
+	"venue_busy", "timeout", "user_cancel", "venue_cancel", "account_differs",
 }
 
 // String is the stable snake_case name used in JSON, audit and metrics.
