@@ -44,13 +44,20 @@ func rig(b testing.TB, c market.Config) *market.Rig {
 	return r
 }
 
+// gate is the baseline's gate over the books and limits of a rig.
+func gate(r *market.Rig) *naive.Gate {
+	limits := r.Limits()
+	g := naive.NewGate(&limits, r.Engine.Desk(), venueNames, strategyNames, time.Now)
+	g.Worth(decimal.Zero, decimal.New(35_000_000, 0), time.Now())
+	return g
+}
+
 // bot is the baseline over the books of a rig.
 func bot(b testing.TB, r *market.Rig, signed bool) *naive.Bot {
 	f, err := os.Create(filepath.Join(folder(b), "audit.jsonl"))
 	require.NoError(b, err)
 	b.Cleanup(func() { f.Close() })
-	limits := r.Limits()
-	c := naive.Config{Gate: naive.NewGate(&limits, r.Engine.Desk(), venueNames, strategyNames, time.Now), Venues: venueNames[1:],
+	c := naive.Config{Gate: gate(r), Venues: venueNames[1:],
 		TakerFee: decimal.New(4, -4), MakerFee: decimal.New(2, -4), Audit: f}
 	if signed {
 		c.Key, c.Secret = market.Key, market.Secret
@@ -196,12 +203,15 @@ func BenchmarkHonesty(b *testing.B) {
 	})
 }
 
-// checked is the baseline's gate over a rig's books, and an order that passes it.
+// checked is the baseline's gate with the orders that work in a rig, and an order that passes it.
 func checked(b testing.TB) (*naive.Gate, naive.Order) {
 	r := rig(b, market.Config{Levels: 2})
-	limits := r.Limits()
-	g := naive.NewGate(&limits, r.Engine.Desk(), venueNames, strategyNames, time.Now)
-	ask := r.Engine.Desk().Book(1).Best(venue.Sell)
+	d, g := r.Engine.Desk(), gate(r)
+	for _, slot := range d.Live[1] {
+		o := d.Order(slot)
+		g.Place(&naive.Order{Venue: "v1", Symbol: "v1:BTCUSDT", Buy: o.Side == venue.Buy, Price: fixed.Decimal(o.Price, 2), Qty: fixed.Decimal(o.Qty, 5)}, 1)
+	}
+	ask := d.Book(1).Best(venue.Sell)
 	return g, naive.Order{Venue: "v1", Symbol: "v1:BTCUSDT", Strategy: "arb", Buy: true, Type: "LIMIT", TIF: "IOC", Price: fixed.Decimal(ask.Price, 2), Qty: decimal.New(1234, -5)}
 }
 

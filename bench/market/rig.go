@@ -135,11 +135,11 @@ func (r *Rig) assemble() error {
 	if err != nil {
 		return err
 	}
-	arbitrage, err := arb.New(r.crosses(), r.Instruments)
+	arbitrage, err := arb.New(r.Crosses(), r.Instruments)
 	if err != nil {
 		return err
 	}
-	quotes, err := quoting.New(r.quotes(), r.Instruments)
+	quotes, err := quoting.New(r.Quotes(), r.Instruments)
 	if err != nil {
 		return err
 	}
@@ -292,8 +292,8 @@ const (
 	cooldown = venue.Millisecond
 )
 
-// quotes are two layers a side, a percent from each market's middle at venue 1, that stay where they are.
-func (r *Rig) quotes() quoting.Config {
+// Quotes are two layers a side, a percent from each market's middle at venue 1, that stay where they are.
+func (r *Rig) Quotes() quoting.Config {
 	c := quoting.Config{Name: "quoting"}
 	for k := range r.Symbols {
 		c.Quotes = append(c.Quotes, quoting.Quote{
@@ -306,8 +306,8 @@ func (r *Rig) quotes() quoting.Config {
 	return c
 }
 
-// crosses links every pair of venues of every market.
-func (r *Rig) crosses() arb.Config {
+// Crosses links every pair of venues of every market.
+func (r *Rig) Crosses() arb.Config {
 	c := arb.Config{Name: "arb", MaxFXAge: 3600 * venue.Second}
 	for k := range r.Symbols {
 		for b := 2; b <= r.Venues; b++ {

@@ -6,24 +6,26 @@ import (
 	"github.com/shopspring/decimal"
 )
 
+var half = decimal.New(5, -1)
+
 // prices: exchange rate, notional, collar, slippage.
 func (g *Gate) prices(o *Order, l *Limits, now time.Time) string {
-	rate, known := g.Rate[l.Quote]
-	if !known {
+	rate := g.Rates[l.Quote]
+	if rate == nil || rate.MaxAge > 0 && (now.Sub(rate.At) > rate.MaxAge || rate.Pegged && (rate.Bid.LessThan(rate.PegLow) || rate.Ask.GreaterThan(rate.PegHigh))) {
 		return "no_fx"
 	}
 	notional := o.Price.Mul(o.Qty)
 	if notional.LessThan(l.MinNotional) {
 		return "below_min_notional"
 	}
-	if notional.Mul(rate).RoundUp(8).GreaterThan(l.MaxNotional) {
+	if notional.Mul(rate.High).RoundUp(8).GreaterThan(l.MaxNotional) {
 		return "above_max_notional"
 	}
 	ref := g.Markets[l.Reference]
 	if ref == nil || ref.State != "live" || now.Sub(ref.Seen) > l.ReferenceAge {
 		return "no_reference"
 	}
-	mid := ref.Bid.Add(ref.Ask).Div(decimal.NewFromInt(2))
+	mid := ref.Bid.Add(ref.Ask).Mul(half).Truncate(l.PriceScale)
 	if o.Price.Sub(mid).Abs().GreaterThan(mid.Mul(l.Collar)) {
 		return "price_collar"
 	}
@@ -40,10 +42,13 @@ func (g *Gate) slips(o *Order, l *Limits) string {
 	if !o.Buy {
 		touch, there = m.Bid, m.BidQty
 	}
-	if there.Sign() <= 0 {
+	crosses := there.Sign() > 0 && (o.Buy && o.Price.GreaterThanOrEqual(touch) || !o.Buy && o.Price.LessThanOrEqual(touch))
+	switch {
+	case !crosses && o.TIF == "GTC":
+		return ""
+	case there.Sign() <= 0:
 		return "no_reference"
-	}
-	if (o.Buy && o.Price.LessThan(touch)) || (!o.Buy && o.Price.GreaterThan(touch)) {
+	case !crosses:
 		return ""
 	}
 	worst := touch
@@ -62,23 +67,23 @@ func (g *Gate) slips(o *Order, l *Limits) string {
 
 // worst is what one side of an instrument becomes when everything of it fills, with an order of qty at price added.
 func (g *Gate) worst(symbol string, buy bool, qty, price decimal.Decimal, l *Limits) side {
-	w, pos, m, rate := g.Working[symbol], g.Position[symbol], g.Markets[symbol], g.Rate[l.Quote]
+	w, pos, m, rate := g.Working[symbol], g.Position[symbol], g.Markets[symbol], g.Rates[l.Quote]
 	pending, top := w.Sell.Add(qty), decimal.Max(w.SellWorst, price)
 	end := pos.Sub(pending)
 	if buy {
 		pending, top = w.Buy.Add(qty), decimal.Max(w.BuyWorst, price)
 		end = pos.Add(pending)
 	}
-	if pending.IsZero() && end.IsZero() {
+	if pending.IsZero() && end.IsZero() || rate == nil {
 		return side{}
 	}
-	s := side{qty: end, mag: end.Abs().Mul(decimal.Max(top, m.Ask)).Mul(rate).RoundUp(8)}
+	s := side{qty: end, mag: end.Abs().Mul(decimal.Max(top, m.Ask)).Mul(rate.High).RoundUp(8)}
 	s.val = s.mag
 	switch {
 	case end.Sign() < 0 && !buy:
 		s.val = s.mag.Neg()
 	case (end.Sign() > 0) != buy: // it only reduces, and counts at its least
-		s.val = end.Mul(m.Bid).Mul(rate).RoundDown(8)
+		s.val = end.Mul(m.Bid).Mul(rate.Low).RoundDown(8)
 	}
 	if s.lock = pending; buy {
 		s.lock = pending.Mul(top).Mul(l.OnePay).RoundUp(8)
@@ -196,7 +201,7 @@ func (g *Gate) Place(o *Order, n int) {
 func (g *Gate) refresh(symbol string) {
 	l := g.Limits[symbol]
 	oldBuy, oldSell := g.buys[symbol], g.sells[symbol]
-	buy, sell := g.worst(symbol, true, decimal.Zero, decimal.Zero, &l), g.worst(symbol, false, decimal.Zero, decimal.Zero, &l)
+	buy, sell := g.worst(symbol, true, decimal.Zero, decimal.Zero, l), g.worst(symbol, false, decimal.Zero, decimal.Zero, l)
 	gross := decimal.Max(buy.mag, sell.mag).Sub(decimal.Max(oldBuy.mag, oldSell.mag))
 	for _, name := range [...]string{l.Venue, everything} {
 		g.gross[name] = g.gross[name].Add(gross)

@@ -29,6 +29,7 @@ type Limits struct {
 	Reference                                                         string
 	ReferenceAge, MaxAge, MaxLag                                      time.Duration
 	MaxOpen                                                           int
+	PriceScale                                                        int32
 	MayShort                                                          bool
 	Opens, Closes                                                     time.Duration
 }
@@ -78,6 +79,14 @@ type Market struct {
 	Walk func(buy bool, qty decimal.Decimal) decimal.Decimal
 }
 
+// Rate is what one unit of a currency is worth, at its worse side for us.
+type Rate struct {
+	Bid, Ask, Low, High, PegLow, PegHigh decimal.Decimal
+	At                                   time.Time
+	MaxAge                               time.Duration // 0 for the reporting currency
+	Pegged                               bool
+}
+
 // Working is what may still fill in one instrument.
 type Working struct {
 	Buy, Sell, BuyWorst, SellWorst decimal.Decimal
@@ -96,9 +105,10 @@ type Gate struct {
 	Kill, Disarmed, Full                     bool
 	VenueAllowed, Allowed, StrategyAllowed   map[string]bool
 	Status                                   map[string]string
-	BreakerOpen, Stopped                     map[string]bool
+	BreakerOpen                              map[string]bool
+	Stopped                                  map[string]bool // by strategy and side
 	ReduceOnly                               bool
-	Limits                                   map[string]Limits
+	Limits                                   map[string]*Limits
 	Venues                                   map[string]VenueLimits
 	Strategies                               map[string]StrategyLimits
 	Global                                   GlobalLimits
@@ -107,8 +117,7 @@ type Gate struct {
 	Position                                 map[string]decimal.Decimal
 	Working                                  map[string]Working
 	Balance                                  map[string]decimal.Decimal // by venue and currency
-	Rate                                     map[string]decimal.Decimal
-	RateAt                                   map[string]time.Time
+	Rates                                    map[string]*Rate
 	Offset                                   map[string]time.Duration
 	Open, OrdersToday, TradesToday, Streak   map[string]int
 	Buckets                                  map[string]*Bucket
@@ -125,6 +134,13 @@ const everything = "all"
 
 var one = decimal.NewFromInt(1)
 
+// Worth takes what the account is worth: profit and loss for the day's loss and drawdown, equity for leverage.
+func (g *Gate) Worth(pnl, equity decimal.Decimal, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.PnL, g.Equity, g.High, g.MarkedAt = pnl, equity, decimal.Max(g.High, pnl), now
+}
+
 // Check answers "" or the reason of the refusal, as package venue spells it.
 func (g *Gate) Check(o *Order) string {
 	g.mu.Lock()
@@ -137,33 +153,30 @@ func (g *Gate) check(o *Order, now time.Time) string {
 	if why := g.shape(o, known, now); why != "" {
 		return why
 	}
-	if why := g.permits(o, &l, now); why != "" {
+	if why := g.permits(o, l, now); why != "" {
 		return why
 	}
-	if why := g.trusts(o, &l, now); why != "" {
+	if why := g.trusts(o, l, now); why != "" {
 		return why
 	}
-	if why := g.form(o, &l); why != "" {
+	if why := g.form(o, l); why != "" {
 		return why
 	}
 	if why := g.counts(o); why != "" {
 		return why
 	}
-	if why := g.prices(o, &l, now); why != "" {
+	if why := g.prices(o, l, now); why != "" {
 		return why
 	}
-	if why := g.exposes(o, &l); why != "" {
+	if why := g.exposes(o, l); why != "" {
 		return why
 	}
-	return g.paces(o, &l, now)
+	return g.paces(o, l, now)
 }
 
 // shape: form of the order, and whether it is too late.
 func (g *Gate) shape(o *Order, known bool, now time.Time) string {
-	if !known {
-		return "not_allowed"
-	}
-	if o.Price.Sign() <= 0 || o.Qty.Sign() <= 0 || (o.TIF != "GTC" && o.TIF != "IOC" && o.TIF != "FOK") || (o.Type == "LIMIT_MAKER" && o.TIF != "GTC") {
+	if !known || o.Price.Sign() <= 0 || o.Qty.Sign() <= 0 || (o.TIF != "GTC" && o.TIF != "IOC" && o.TIF != "FOK") || (o.Type == "LIMIT_MAKER" && o.TIF != "GTC") {
 		return "bad_intent"
 	}
 	if !o.NotAfter.IsZero() && now.After(o.NotAfter) {
@@ -187,7 +200,7 @@ func (g *Gate) permits(o *Order, l *Limits, now time.Time) string {
 		return "audit_behind"
 	case l.MaxQty.IsZero(), l.MaxPosition.IsZero(), l.MaxNotional.IsZero():
 		return "no_reference"
-	case g.Status[o.Symbol] != "trading":
+	case !g.open(o):
 		return "instrument_halted"
 	case at < l.Opens || at >= l.Closes:
 		return "session_closed"
@@ -195,12 +208,25 @@ func (g *Gate) permits(o *Order, l *Limits, now time.Time) string {
 		return "breaker_open"
 	case g.BreakerOpen[everything]:
 		return "global_breaker_open"
-	case g.Stopped[o.Strategy]:
+	case g.Stopped[o.Strategy+sideOf(o)]:
 		return "repeated_executions"
-	case g.Streak[o.Strategy] >= g.Strategies[o.Strategy].MaxLossStreak:
+	case g.Streak[o.Strategy] > g.Strategies[o.Strategy].MaxLossStreak && !g.reduces(o):
 		return "loss_streak"
 	}
 	return ""
+}
+
+// open: the instrument's status lets such an order in.
+func (g *Gate) open(o *Order) bool {
+	switch g.Status[o.Symbol] {
+	case "trading", "limit_only":
+		return true
+	case "post_only":
+		return o.Type == "LIMIT_MAKER"
+	case "reduce_only":
+		return g.reduces(o)
+	}
+	return false
 }
 
 func (g *Gate) trusts(o *Order, l *Limits, now time.Time) string {
@@ -223,6 +249,8 @@ func (g *Gate) trusts(o *Order, l *Limits, now time.Time) string {
 // form: what the venue can take.
 func (g *Gate) form(o *Order, l *Limits) string {
 	switch {
+	case l.Tick.IsZero(), l.Lot.IsZero():
+		return "no_reference"
 	case !o.Price.Mod(l.Tick).IsZero():
 		return "bad_tick"
 	case !o.Qty.Mod(l.Lot).IsZero():

@@ -18,7 +18,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
@@ -70,7 +70,8 @@ type Bot struct {
 	parser fastjson.Parser
 	books  map[string]*Book
 	tops   map[string]top
-	fees   map[string]decimal.Decimal
+	pay    map[string]decimal.Decimal // one plus the taker fee, by venue
+	gets   map[string]decimal.Decimal // one less it
 	arb    arbitrage
 	quotes quoter
 	Gate   *Gate
@@ -82,6 +83,7 @@ type Bot struct {
 	Sent   []byte
 	Count  int
 	placed []*Order
+	text   []byte // of a signature
 }
 
 // top is the touch of one venue with the prices net of fees.
@@ -100,10 +102,10 @@ type Config struct {
 
 // NewBot makes a bot with empty books.
 func NewBot(c Config) *Bot {
-	b := &Bot{books: map[string]*Book{}, tops: map[string]top{}, fees: map[string]decimal.Decimal{}, Gate: c.Gate, key: c.Key, secret: []byte(c.Secret), audit: c.Audit}
+	b := &Bot{books: map[string]*Book{}, tops: map[string]top{}, pay: map[string]decimal.Decimal{}, gets: map[string]decimal.Decimal{}, Gate: c.Gate, key: c.Key, secret: []byte(c.Secret), audit: c.Audit}
 	for _, v := range c.Venues {
 		b.books[v] = NewBook()
-		b.fees[v] = c.TakerFee
+		b.pay[v], b.gets[v] = one.Add(c.TakerFee), one.Sub(c.TakerFee)
 	}
 	b.arb = newArbitrage()
 	b.quotes = newQuoter(c.MakerFee)
@@ -135,8 +137,7 @@ func symbolAt(venue string) string { return venue + ":BTCUSDT" }
 func (b *Bot) retop(venue string, book *Book) {
 	bid, _ := book.Bids.Min()
 	ask, _ := book.Asks.Min()
-	fee := b.fees[venue]
-	b.tops[venue] = top{bid: bid.p, ask: ask.p, bidQty: bid.q, askQty: ask.q, netBid: bid.p.Mul(one.Sub(fee)), netAsk: ask.p.Mul(one.Add(fee))}
+	b.tops[venue] = top{bid: bid.p, ask: ask.p, bidQty: bid.q, askQty: ask.q, netBid: bid.p.Mul(b.gets[venue]), netAsk: ask.p.Mul(b.pay[venue])}
 	m := b.Gate.Markets[symbolAt(venue)]
 	m.Bid, m.Ask, m.BidQty, m.AskQty, m.State, m.Seen = bid.p, ask.p, bid.q, ask.q, "live", b.Gate.Now()
 }
@@ -195,6 +196,32 @@ func (b *Bot) plan(p *cross) {
 	b.record(&p.buy, p.edge)
 	b.Sent = b.Encode(&p.buy)
 	b.Count++
+}
+
+// Wants is what both strategies would say of a venue's touch with no quote standing: both legs of the best cross, where
+// there is one, and every quote.
+func (b *Bot) Wants(venue string) []Order {
+	var out []Order
+	if c := b.arb.look(b, venue); c != nil {
+		out = append(out, c.buy, c.sell)
+	}
+	for _, q := range b.quotes.wants(b, venue) {
+		out = append(out, b.quotes.order(venue, &q))
+	}
+	return out
+}
+
+// Levels are a venue's levels of a side as price and quantity, best first.
+func (b *Bot) Levels(venue string, bids bool) (out [][2]decimal.Decimal) {
+	t := b.books[venue].Asks
+	if bids {
+		t = b.books[venue].Bids
+	}
+	t.Ascend(func(l level) bool {
+		out = append(out, [2]decimal.Decimal{l.p, l.q})
+		return true
+	})
+	return out
 }
 
 // Answer ends every order that a plan has placed.
@@ -272,10 +299,17 @@ func (b *Bot) Encode(o *Order) []byte {
 
 // sign makes the signature over the parameters sorted by name.
 func (b *Bot) sign(p *params) string {
-	text := strings.Join([]string{"apiKey=" + p.APIKey, "newClientOrderId=" + p.NewClientOrderID, "price=" + p.Price, "quantity=" + p.Quantity,
-		"recvWindow=" + itoa(int64(p.RecvWindow)), "side=" + p.Side, "symbol=" + p.Symbol, "timeInForce=" + p.TimeInForce,
-		"timestamp=" + itoa(p.Timestamp), "type=" + p.Type}, "&")
-	return Sign(b.secret, []byte(text))
+	t := append(append(b.text[:0], "apiKey="...), p.APIKey...)
+	t = append(append(t, "&newClientOrderId="...), p.NewClientOrderID...)
+	t = append(append(t, "&price="...), p.Price...)
+	t = append(append(t, "&quantity="...), p.Quantity...)
+	t = strconv.AppendInt(append(t, "&recvWindow="...), int64(p.RecvWindow), 10)
+	t = append(append(t, "&side="...), p.Side...)
+	t = append(append(t, "&symbol="...), p.Symbol...)
+	t = append(append(t, "&timeInForce="...), p.TimeInForce...)
+	t = strconv.AppendInt(append(t, "&timestamp="...), p.Timestamp, 10)
+	b.text = append(append(t, "&type="...), p.Type...)
+	return Sign(b.secret, b.text)
 }
 
 // Sign is HMAC-SHA256 in hexadecimal, the key hashed anew each time.

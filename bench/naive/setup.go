@@ -16,9 +16,9 @@ import (
 // strategies by the names given (by index). now is its clock.
 func NewGate(cfg *risk.Config, d *desk.Desk, venues, strategies []string, now func() time.Time) *Gate {
 	g := &Gate{Now: now, VenueAllowed: map[string]bool{}, Allowed: map[string]bool{}, StrategyAllowed: map[string]bool{}, Status: map[string]string{},
-		BreakerOpen: map[string]bool{}, Stopped: map[string]bool{}, Limits: map[string]Limits{}, Venues: map[string]VenueLimits{}, Strategies: map[string]StrategyLimits{},
+		BreakerOpen: map[string]bool{}, Stopped: map[string]bool{}, Limits: map[string]*Limits{}, Venues: map[string]VenueLimits{}, Strategies: map[string]StrategyLimits{},
 		MaxBase: map[string]decimal.Decimal{}, Markets: map[string]*Market{}, Position: map[string]decimal.Decimal{}, Working: map[string]Working{},
-		Balance: map[string]decimal.Decimal{}, Rate: map[string]decimal.Decimal{}, RateAt: map[string]time.Time{}, Offset: map[string]time.Duration{},
+		Balance: map[string]decimal.Decimal{}, Rates: map[string]*Rate{}, Offset: map[string]time.Duration{},
 		Open: map[string]int{}, OrdersToday: map[string]int{}, TradesToday: map[string]int{}, Streak: map[string]int{}, Buckets: map[string]*Bucket{},
 		MarkedAt: now(), seen: map[string]time.Time{}, buys: map[string]side{}, sells: map[string]side{}, gross: map[string]decimal.Decimal{},
 		netBuy: map[string]decimal.Decimal{}, netSell: map[string]decimal.Decimal{}, baseBuy: map[string]decimal.Decimal{}, baseSell: map[string]decimal.Decimal{},
@@ -35,6 +35,9 @@ func NewGate(cfg *risk.Config, d *desk.Desk, venues, strategies []string, now fu
 	c := &cfg.Global
 	g.Global = GlobalLimits{cash(c.MaxGross), cash(c.MaxNet), cash(c.MaxDailyLoss), cash(c.MaxDrawdown), rate(c.MaxLeverage), int(c.MaxOpen), int(c.OrdersPerDay),
 		int(c.TradesPerDay), time.Duration(c.MaxMarkAge)}
+	for i := 1; i < len(d.FX); i++ {
+		g.fx(venue.Ccy(i), cfg, d)
+	}
 	for _, in := range d.Instruments[1:] {
 		g.instrument(in, cfg, d, venues)
 	}
@@ -55,6 +58,21 @@ func (g *Gate) venue(name string, l *risk.VenueLimits, now time.Time) {
 	g.Buckets[name], g.Buckets[name+"/messages"], g.Buckets[name+"/soft"] = bucket(l.Orders, 0, now), bucket(l.Messages, l.CancelReserve, now), bucket(l.Soft, 0, now)
 }
 
+// fx is the rate of a currency, with the haircut taken off on either side; none where none was seen.
+func (g *Gate) fx(ccy venue.Ccy, cfg *risk.Config, d *desk.Desk) {
+	q := d.FX[ccy]
+	if q.Bid <= 0 {
+		return
+	}
+	r := &Rate{Bid: rate(q.Bid), Ask: rate(q.Ask), At: time.Unix(0, int64(q.At)), Low: rate(q.Bid), High: rate(q.Ask)}
+	if ccy != d.Reporting {
+		c := &cfg.Currencies[ccy]
+		r.Low, r.High = r.Bid.Mul(rate(fixed.One-c.Haircut)).RoundDown(8), r.Ask.Mul(rate(fixed.One+c.Haircut)).RoundUp(8)
+		r.MaxAge, r.Pegged, r.PegLow, r.PegHigh = time.Duration(c.MaxAge), c.Pegged, rate(c.PegLow), rate(c.PegHigh)
+	}
+	g.Rates[nameOf("currency", int(ccy))] = r
+}
+
 // product and currencies by name, for a handful of each.
 func nameOf(kind string, i int) string { return kind + itoa(int64(i)) }
 
@@ -63,7 +81,7 @@ func (g *Gate) instrument(in *venue.Instrument, cfg *risk.Config, d *desk.Desk, 
 	p := func(x fixed.Price) decimal.Decimal { return fixed.Decimal(x, in.PriceScale) }
 	q := func(x fixed.Qty) decimal.Decimal { return fixed.Decimal(x, in.QtyScale) }
 	fee := max(in.Fees.Taker, in.Fees.Maker, 0)
-	l := Limits{Venue: v, Product: nameOf("product", int(in.Product)), Base: nameOf("currency", int(in.Base)), Quote: nameOf("currency", int(in.Quote)), Restricted: c.Restricted,
+	l := &Limits{Venue: v, PriceScale: int32(in.PriceScale), Product: nameOf("product", int(in.Product)), Base: nameOf("currency", int(in.Base)), Quote: nameOf("currency", int(in.Quote)), Restricted: c.Restricted,
 		Tick: p(in.Tick), Lot: q(in.Lot), MinQty: q(in.MinQty), VenueMaxQty: q(in.MaxQty), MinNotional: cash(in.MinNotional),
 		MaxQty: q(c.MaxQty), MaxPosition: q(c.MaxPosition), MaxNotional: cash(c.MaxNotional), Collar: rate(c.Collar), Guard: rate(c.Guard), WorstFee: rate(fee),
 		OnePay: rate(fixed.One + fee), ReferenceAge: time.Duration(c.Reference.MaxAge), MaxAge: time.Duration(c.MaxAge), MaxLag: time.Duration(c.MaxLag),
@@ -75,11 +93,9 @@ func (g *Gate) instrument(in *venue.Instrument, cfg *risk.Config, d *desk.Desk, 
 	}
 	g.Limits[name], g.Allowed[name], g.Status[name] = l, c.Allowed, in.Status.String()
 	g.MaxBase[l.Product] = q(cfg.Products[in.Product].MaxBase)
-	g.Rate[l.Quote], g.RateAt[l.Quote] = one, g.Now()
 	g.Position[name] = q(d.Positions[in.Inst].Qty)
 	for _, ccy := range []venue.Ccy{in.Base, in.Quote} {
 		g.Balance[v+nameOf("currency", int(ccy))] = cash(d.Balances[in.Venue][ccy])
-		g.Equity = g.Equity.Add(cash(d.Balances[in.Venue][ccy]))
 	}
 	m := &Market{}
 	m.Walk = func(buy bool, qty decimal.Decimal) decimal.Decimal {

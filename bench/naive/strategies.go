@@ -49,7 +49,7 @@ func (a *arbitrage) look(b *Bot, venue string) *cross {
 // size walks both ladders while the edge at the levels reached holds.
 func (a *arbitrage) size(b *Bot, from, to string) *cross {
 	asks, bids := ladder(b.books[from].Asks, 64), ladder(b.books[to].Bids, 64)
-	pay, get := one.Add(b.fees[from]), one.Sub(b.fees[to])
+	pay, get := b.pay[from], b.gets[to]
 	var size, ask, bid decimal.Decimal
 	i, j, left, right := 0, 0, decimal.Zero, decimal.Zero
 	for size.LessThan(a.most) {
@@ -99,42 +99,82 @@ func ladder(t *btree.BTreeG[level], most int) []level {
 
 // quoter keeps two layers a side around the microprice of one venue.
 type quoter struct {
-	fee, half, step, edge, band decimal.Decimal
-	gamma                       decimal.Decimal
-	qty                         decimal.Decimal
-	live                        map[string]decimal.Decimal // working price by side and layer
-	last                        float64
-	variance, seconds           float64
-	at                          time.Time
+	low, high         [len(layers)]decimal.Decimal // each layer's price as a factor of the middle: half spread, maker fee, steps
+	under, over, band decimal.Decimal
+	near              decimal.Decimal // the band at the last fair value
+	gamma, qty        decimal.Decimal
+	live              map[string]decimal.Decimal // working price by side and layer
+	wishes            []wish
+	last              float64
+	variance, seconds float64
+	at                time.Time
 }
 
 var layers = [...]string{"1", "2"}
 
 func newQuoter(fee decimal.Decimal) quoter {
-	return quoter{fee: fee, half: decimal.New(1, -2), step: decimal.New(1, -3), edge: decimal.New(1, -4), band: decimal.New(5, -3), gamma: decimal.New(1, -6),
-		qty: decimal.New(1, -3), live: map[string]decimal.Decimal{}}
+	half, step, edge := decimal.New(1, -2), decimal.New(1, -3), decimal.New(1, -4)
+	s := quoter{under: one.Sub(edge), over: one.Add(edge), band: decimal.New(5, -3), gamma: decimal.New(1, -6), qty: decimal.New(1, -3), live: map[string]decimal.Decimal{}}
+	for i := range layers {
+		away := half.Add(fee).Add(step.Mul(decimal.NewFromInt(int64(i))))
+		s.low[i], s.high[i] = one.Sub(away), one.Add(away)
+	}
+	return s
+}
+
+// wish is one quote as it should be.
+type wish struct {
+	name  string
+	buy   bool
+	price decimal.Decimal
 }
 
 // look brings the quotes to where they should be: an order that is near enough stays.
 func (s *quoter) look(b *Bot, venue string) {
+	for _, q := range s.wants(b, venue) {
+		if at, ok := s.live[q.name]; ok && at.Sub(q.price).Abs().LessThanOrEqual(s.near) {
+			continue
+		}
+		o := s.order(venue, &q)
+		if b.Gate.Check(&o) != "" {
+			continue
+		}
+		b.Gate.Place(&o, 1)
+		b.record(&o, decimal.Zero)
+		b.Sent = b.Encode(&o)
+		b.Count++
+		s.live[q.name] = q.price
+	}
+}
+
+// wants computes every quote from the microprice, volatility and position.
+func (s *quoter) wants(b *Bot, venue string) []wish {
 	b.mu.RLock()
 	t, pos := b.tops[venue], b.Gate.Position[symbolAt(venue)]
 	b.mu.RUnlock()
 	if t.bid.IsZero() || t.ask.IsZero() {
-		return
+		return nil
 	}
 	fair := t.bid.Add(t.ask.Sub(t.bid).Mul(t.bidQty).Div(t.bidQty.Add(t.askQty)))
 	s.volatility(fair)
-	skew := pos.Mul(s.gamma).Mul(decimal.NewFromFloat(s.variance))
-	middle := fair.Mul(one.Sub(skew))
-	band := fair.Mul(s.band)
-	for i, name := range layers {
-		away := s.half.Add(s.fee).Add(s.step.Mul(decimal.NewFromInt(int64(i))))
-		bid := decimal.Min(middle.Mul(one.Sub(away)), fair.Mul(one.Sub(s.edge))).RoundFloor(2)
-		ask := decimal.Max(middle.Mul(one.Add(away)), fair.Mul(one.Add(s.edge))).RoundCeil(2)
-		s.place(b, venue, "buy"+name, true, bid, band)
-		s.place(b, venue, "sell"+name, false, ask, band)
+	middle := fair
+	if !pos.IsZero() {
+		middle = fair.Mul(one.Sub(pos.Mul(s.gamma).Mul(decimal.NewFromFloat(s.variance))))
 	}
+	s.near = fair.Mul(s.band)
+	under, over := fair.Mul(s.under), fair.Mul(s.over)
+	s.wishes = s.wishes[:0]
+	for i := range layers {
+		bid := decimal.Min(middle.Mul(s.low[i]), under).RoundFloor(2)
+		ask := decimal.Max(middle.Mul(s.high[i]), over).RoundCeil(2)
+		s.wishes = append(s.wishes, wish{"buy" + layers[i], true, bid}, wish{"sell" + layers[i], false, ask})
+	}
+	return s.wishes
+}
+
+// order is the post-only order of a quote.
+func (s *quoter) order(venue string, q *wish) Order {
+	return Order{Venue: venue, Symbol: symbolAt(venue), Strategy: "quoting", Buy: q.buy, Type: "LIMIT_MAKER", TIF: "GTC", Price: q.price, Qty: s.qty}
 }
 
 // volatility is the decayed mean of squared returns.
@@ -147,20 +187,4 @@ func (s *quoter) volatility(fair decimal.Decimal) {
 		s.variance, s.seconds = s.variance*keep+r*r, s.seconds*keep+dt
 	}
 	s.last, s.at = f, now
-}
-
-// place sends a quote, or moves it when it has gone too far from where it should be.
-func (s *quoter) place(b *Bot, venue, name string, buy bool, price, band decimal.Decimal) {
-	if at, ok := s.live[name]; ok && at.Sub(price).Abs().LessThanOrEqual(band) {
-		return
-	}
-	o := Order{Venue: venue, Symbol: symbolAt(venue), Strategy: "quoting", Buy: buy, Type: "LIMIT_MAKER", TIF: "GTC", Price: price, Qty: s.qty}
-	if b.Gate.Check(&o) != "" {
-		return
-	}
-	b.Gate.Place(&o, 1)
-	b.record(&o, decimal.Zero)
-	b.Sent = b.Encode(&o)
-	b.Count++
-	s.live[name] = price
 }
