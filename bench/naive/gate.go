@@ -8,7 +8,7 @@ import (
 )
 
 // Rules is how many rules of the catalogue a new spot order meets in Check.
-const Rules = 51
+const Rules = 52
 
 // Order is what a strategy asks for.
 type Order struct {
