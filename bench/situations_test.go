@@ -41,7 +41,7 @@ func permitSituations() []situation {
 	fails := func(v venue.ID) func(w *world) {
 		return func(w *world) {
 			for range risk.DefaultBreaker.Failures {
-				w.ours.OnFault(v, w.d.Now)
+				w.ours.OnReport(&venue.Report{Kind: venue.SentReport, Flags: uint8(venue.Maybe), Venue: v, Inst: venue.Inst(v)}, nil, w.d)
 			}
 			w.naive.BreakerOpen[venueNames[v]], w.naive.BreakerOpen["all"] = true, true
 		}
