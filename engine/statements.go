@@ -133,21 +133,21 @@ func (e *Engine) heldBack(v venue.ID, c venue.Ccy) (sum fixed.Cash, ok bool) {
 		if in.Kind != venue.Spot {
 			return 0, false // margin is the venue's own reckoning
 		}
-		var n fixed.Cash
-		if in.Base == c {
-			q, ok := fixed.Rescale(int64(w.SellQty), in.QtyScale, fixed.CashScale, fixed.Up)
+		for _, x := range [...]struct {
+			side  venue.Side
+			price fixed.Price
+			qty   fixed.Qty
+		}{{venue.Buy, w.BuyWorst, w.BuyQty}, {venue.Sell, w.SellWorst, w.SellQty}} {
+			ccy, n, ok := in.HeldBack(x.side, x.price, x.qty)
 			if !ok {
 				return 0, false
 			}
-			n = fixed.Cash(q)
-		} else if n, ok = in.Notional(w.BuyWorst, w.BuyQty, fixed.Up); !ok {
-			return 0, false
+			if ccy == c {
+				if sum, ok = fixed.Add(sum, n); !ok {
+					return 0, false
+				}
+			}
 		}
-		fee, ok := fixed.MulDiv(int64(n), int64(max(in.Fees.Maker, in.Fees.Taker, 0)), int64(fixed.One), fixed.Up)
-		if !ok || n > fixed.Cash(fixed.Limit)-fixed.Cash(fee)-sum {
-			return 0, false
-		}
-		sum += n + fixed.Cash(fee)
 	}
 	return sum, true
 }

@@ -92,6 +92,8 @@ type Order struct {
 	NextPrice  fixed.Price
 	NextQty    fixed.Qty
 	NextClient uint64
+	// Alias is the client id of the last amend that took effect: some venues know the order by it from then on. 0 for none.
+	Alias uint64
 	// Stated is the cumulative fill that a terminal report states; the order closes as Ending when Filled reaches it.
 	Stated fixed.Qty
 	Ending OrderState

@@ -139,6 +139,22 @@ func (in *Instrument) Notional(p fixed.Price, q fixed.Qty, r fixed.Rounding) (fi
 	return fixed.Cash(v), ok && in.Multiplier > 0
 }
 
+// HeldBack is the most of a currency that a working spot order may hold back, rounded up: its cost at the limit with the
+// higher fee, or what it sells. ok is false on overflow.
+func (in *Instrument) HeldBack(s Side, p fixed.Price, q fixed.Qty) (c Ccy, amount fixed.Cash, ok bool) {
+	if s == Sell {
+		v, ok := fixed.Rescale(int64(q), in.QtyScale, fixed.CashScale, fixed.Up)
+		return in.Base, fixed.Cash(v), ok
+	}
+	n, ok := in.Notional(p, q, fixed.Up)
+	if !ok {
+		return in.Quote, 0, false
+	}
+	fee, ok := fixed.MulDiv(int64(n), int64(max(in.Fees.Maker, in.Fees.Taker, 0)), int64(fixed.One), fixed.Up)
+	v, fits := fixed.Add(n, fixed.Cash(fee))
+	return in.Quote, v, ok && fits
+}
+
 // BaseQty is the quantity of base, at QtyScale, that q stands for at price p, rounded as asked: what two instruments of
 // one product are compared by. ok is false on overflow, for an instrument without a Multiplier or Face and, for Inverse,
 // at a price that is not positive.

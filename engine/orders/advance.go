@@ -77,6 +77,9 @@ func amended(o *desk.Order, r *venue.Report) {
 		return // said before, of an amend before the pending one
 	}
 	o.Qty, o.Price = r.Open, r.Price
+	if r.Seq != 0 {
+		o.Alias = r.Seq
+	}
 	if r.Seq != 0 || (r.Open == o.NextQty && r.Price == o.NextPrice) || r.Open <= r.Cum {
 		forget(o)
 	}
