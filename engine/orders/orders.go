@@ -27,6 +27,11 @@ const seqBits = 40
 func Seq(client uint64) uint64   { return client & (1<<seqBits - 1) }
 func Epoch(client uint64) uint64 { return client >> seqBits }
 
+// Parts are the epoch and the sequence of a client id.
+func Parts(client uint64) (epoch, sequence uint64) {
+	return client >> seqBits, client & (1<<seqBits - 1)
+}
+
 // Table holds every order of the engine.
 type Table struct {
 	d     *desk.Desk
