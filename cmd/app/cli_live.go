@@ -155,8 +155,8 @@ func (c *cli) sim() *cobra.Command {
 		Use:   "sim",
 		Short: "Serve the simulated venues alone",
 		Long: `sim serves the demo's venues until interrupted, on loopback sockets unless told otherwise, and prints where: point
-"oneprice run" or "oneprice record" at them with --ws and --rest, or any client of those venues. With a port in --listen
-the venues take that one and those after it, in the order printed; without, any that are free.`,
+"oneprice run" or "oneprice record" at them with --ws and --rest, or any client of those venues. The venues take the port of
+--listen and those after it, in the order printed; with port 0 any that are free.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strconv"
 	"sync"
 
 	"oneprice/books/fixed"
@@ -29,6 +31,7 @@ type simulator interface {
 // simVenue is one simulated venue of the demo, under its name in the config.
 type simVenue struct {
 	name    string
+	address string // where to listen
 	sim     simulator
 	faults  *venuesim.Faults
 	pairs   []venuesim.PairConfig
@@ -50,7 +53,7 @@ type SimOptions struct {
 	Seed uint64
 	// Faults strike at these rates; the zero value never.
 	Faults venuesim.Rates
-	// Address is where they listen: host:port, port 0 for any; each takes its own port.
+	// Address is where they listen, as host:port: each takes its own port, from this one on, or any with port 0.
 	Address string
 	// Accounts, where not nil, is the config whose balances and fees an account at each venue has.
 	Accounts *Config
@@ -84,7 +87,7 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 		open  func(*simVenue) error
 	}{
 		{"binance", []venuesim.PairConfig{m.pair("BTCUSDT", m.btc, 1, 2, 5, 2000, 1), m.pair("ETHUSDT", m.eth, 1, 2, 4, 5000, 1)}, func(v *simVenue) error {
-			x, err := binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: o.Address, Seed: o.Seed + 10, ActsPerMs: simActs,
+			x, err := binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 10, ActsPerMs: simActs,
 				DepthEvery: 20 * venue.Millisecond, Pairs: v.pairs, Accounts: v.account.atBinance()})
 			if err != nil {
 				return err
@@ -100,7 +103,7 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 			return nil
 		}},
 		{"coinbase", []venuesim.PairConfig{m.pair("BTC-USD", m.btc, 1, 2, 8, 2_000_000, 10), m.pair("ETH-USD", m.eth, 1, 2, 8, 50_000_000, 10)}, func(v *simVenue) error {
-			x, err := coinbasesim.New(coinbasesim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: o.Address, Seed: o.Seed + 20, ActsPerMs: simActs, Pairs: v.pairs,
+			x, err := coinbasesim.New(coinbasesim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 20, ActsPerMs: simActs, Pairs: v.pairs,
 				Accounts: v.account.atCoinbase()})
 			if err != nil {
 				return err
@@ -112,7 +115,7 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 			return nil
 		}},
 		{"kraken", []venuesim.PairConfig{m.pair("BTC/USD", m.btc, 1, 1, 8, 2_000_000, 30), m.pair("ETH/USD", m.eth, 1, 2, 8, 50_000_000, 30)}, func(v *simVenue) error {
-			x, err := krakensim.New(krakensim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: o.Address, Seed: o.Seed + 30, ActsPerMs: simActs, Pairs: v.pairs,
+			x, err := krakensim.New(krakensim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 30, ActsPerMs: simActs, Pairs: v.pairs,
 				Accounts: v.account.atKraken()})
 			if err != nil {
 				return err
@@ -125,12 +128,9 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 			return nil
 		}},
 	} {
-		x := simVenue{name: v.name, pairs: v.pairs, faults: venuesim.NewFaults(o.Seed*10+uint64(i), o.Faults)}
-		if o.Accounts != nil {
-			var err error
-			if x.account, err = newSimAccount(v.name, o.Accounts); err != nil {
-				return nil, err
-			}
+		x, err := o.venue(i, v.name, v.pairs)
+		if err != nil {
+			return nil, err
 		}
 		if err := v.open(&x); err != nil {
 			return nil, fmt.Errorf("simulators: %w", err)
@@ -141,6 +141,35 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 		s.Venues = append(s.Venues, x)
 	}
 	return s, nil
+}
+
+// venue is the i-th venue, whose simulator does not exist yet.
+func (o *SimOptions) venue(i int, name string, pairs []venuesim.PairConfig) (simVenue, error) {
+	v := simVenue{name: name, pairs: pairs, faults: venuesim.NewFaults(o.Seed*10+uint64(i), o.Faults)}
+	var err error
+	if v.address, err = portAfter(o.Address, i); err != nil {
+		return v, &UsageError{fmt.Errorf("simulators: %w", err)}
+	}
+	if o.Accounts != nil {
+		v.account, err = newSimAccount(name, o.Accounts)
+	}
+	return v, err
+}
+
+// portAfter is the address n ports after one with a port, and the same for port 0.
+func portAfter(address string, n int) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	p, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return "", fmt.Errorf("%q is no port", port)
+	}
+	if p != 0 {
+		p += uint64(n)
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(p, 10)), nil
 }
 
 // simActs is how many things the flow of each simulated pair does in a millisecond, in thousandths.

@@ -90,7 +90,7 @@ func (f *faultLog) take(h heard, now time.Time) {
 	}
 	key := h.venue + " " + strings.Map(noDigits, text)
 	r := f.known[key]
-	if r == nil && len(f.known) == faultsKnown {
+	if r == nil && len(f.known) >= faultsKnown {
 		key, text = faultsFurther, faultsFurther
 		r = f.known[key]
 	}

@@ -203,6 +203,7 @@ func TestLive_oneFaultyVenueStopsNothingElse(t *testing.T) {
 }
 
 func TestLive_aVenueThatReturnsIsFollowedAgain(t *testing.T) {
+	t.Parallel()
 	sims := simulated(t)
 	e := sims.Edges()
 	d := newDoor(t, strings.TrimPrefix(e.WS["kraken"], "ws://"))
@@ -215,6 +216,7 @@ func TestLive_aVenueThatReturnsIsFollowedAgain(t *testing.T) {
 }
 
 func TestLive_consoleWhosePortIsTakenIsDoneWithout(t *testing.T) {
+	t.Parallel()
 	sims := simulated(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -227,6 +229,7 @@ func TestLive_consoleWhosePortIsTakenIsDoneWithout(t *testing.T) {
 }
 
 func TestLive_nothingAtAllIsNoStart(t *testing.T) {
+	t.Parallel()
 	shut := newDoor(t, "")
 	e := Machine()
 	at := shut.Addr().String()
