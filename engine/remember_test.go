@@ -7,7 +7,10 @@ import (
 
 	"oneprice/books/desk"
 	"oneprice/books/venue"
+	"oneprice/engine/journal"
 )
+
+var _ Journal = (*journal.Journal)(nil)
 
 // book is a journal with a bounded room.
 type book struct {

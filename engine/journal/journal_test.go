@@ -255,6 +255,7 @@ func TestCheckpoint_replacesWhatCameBeforeAndFilesGo(t *testing.T) {
 		require.NoError(t, j.Sync())
 	}
 	require.NoError(t, j.Checkpoint(d))
+	require.Len(t, reread(t, dir).Orders, 1, "an order that the engine holds no more is not open")
 	numbers, err := files(dir)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, numbers[0])
@@ -268,7 +269,7 @@ func TestCheckpoint_replacesWhatCameBeforeAndFilesGo(t *testing.T) {
 	require.EqualValues(t, now+50, s.CheckpointAt)
 	require.Equal(t, []Position{{Instrument: "a:X", PriceScale: 2, QtyScale: 4, Qty: 3, Avg: 100, Fees: 9}}, s.Positions)
 	require.Equal(t, []Balance{{"a", "USD", 12345}}, s.Balances)
-	require.Len(t, s.Orders, 1, "an order that the engine holds no more is not open")
+	require.Len(t, s.Orders, 1)
 	require.Equal(t, kept.Client, s.Orders[0].Client)
 	require.EqualValues(t, 5, s.Orders[0].Filled)
 	require.Len(t, s.Fills, 1, "only what came after the checkpoint is to be booked again")
