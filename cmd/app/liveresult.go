@@ -26,11 +26,13 @@ type LiveResult struct {
 	// Untraded are the instruments that took no orders, since nothing gave a price for their limits at the start.
 	Untraded []string `json:"untraded,omitempty"`
 	// OpenAtExit are the orders that the session's end could not cancel in time.
-	OpenAtExit     []string     `json:"open_at_exit"`
-	Feeds          []FeedReport `json:"feeds"`
-	AllocsPerEvent string       `json:"allocs_per_event"`
-	Console        string       `json:"console,omitempty"`
-	TapeBroken     bool         `json:"tape_broken"`
+	OpenAtExit []string     `json:"open_at_exit"`
+	Feeds      []FeedReport `json:"feeds"`
+	// AllocsPerEvent is what remains when the tape is stepped again with nothing else running: room that grows to the
+	// busiest drain, and is then kept.
+	AllocsPerEvent string `json:"allocs_per_event"`
+	Console        string `json:"console,omitempty"`
+	TapeBroken     bool   `json:"tape_broken"`
 	// Where orders went to venues: what became of them by venue, how many are in doubt now, and how many balances differ
 	// from what the venues' own books hold, where those can be seen.
 	Venues           map[string]*OrderReport `json:"venues,omitempty"`

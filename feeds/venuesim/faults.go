@@ -76,6 +76,7 @@ type Faults struct {
 	mu    sync.Mutex
 	rates Rates
 	rnd   *rand.Rand
+	owed  [faults]bool
 	count [faults]uint64
 	last  venue.Nanos
 }
@@ -92,13 +93,21 @@ func (f *Faults) Set(r Rates) {
 	f.rates = r
 }
 
+// Owe makes a fault strike at its next chance, whatever its rate.
+func (f *Faults) Owe(k Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.owed[k] = true
+}
+
 // Strikes reports whether a fault happens now, and notes it.
 func (f *Faults) Strikes(k Fault, now venue.Nanos) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.rnd == nil || f.rates[k] == 0 || f.rnd.Uint32N(1_000_000) >= f.rates[k] {
+	if !f.owed[k] && (f.rnd == nil || f.rates[k] == 0 || f.rnd.Uint32N(1_000_000) >= f.rates[k]) {
 		return false
 	}
+	f.owed[k] = false
 	f.count[k]++
 	f.last = now
 	return true
