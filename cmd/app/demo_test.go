@@ -27,8 +27,8 @@ func long() bool { return os.Getenv("ONEPRICE_LONG") != "" }
 // patience is how long a test waits for what must come, on a machine that does other work too.
 const patience = time.Minute
 
-// simulated makes the demo's venues for a test.
-func simulated(t *testing.T, faults venuesim.Rates) *Simulators {
+// faulty makes the demo's venues for a test, with faults at these rates.
+func faulty(t *testing.T, faults venuesim.Rates) *Simulators {
 	t.Helper()
 	s, err := NewSimulators(Machine(), SimOptions{Seed: 7, Address: "127.0.0.1:0", Faults: faults})
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestDemo_survivesEveryFault(t *testing.T) {
 		strike, enough = time.Minute, 1000
 	}
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	s := simulated(t, venuesim.AllFaults)
+	s := faulty(t, venuesim.AllFaults)
 	var warm, end uint64
 	var over time.Time
 	owed := false
@@ -188,7 +188,7 @@ func (s *Simulators) spared() string {
 func TestDemo_aFrozenStreamDisarmsItsInstrumentAlone(t *testing.T) {
 	t.Parallel()
 	const frozen = "kraken:ETH/USD"
-	s := simulated(t, venuesim.Rates{})
+	s := faulty(t, venuesim.Rates{})
 	sim, ok := s.Venues[2].sim.(interface{ Freeze(string, bool) bool })
 	require.True(t, ok)
 	phase, orders := 0, uint64(0)
