@@ -20,6 +20,7 @@ func (e *Engine) events(ev []venue.Event) {
 		case venue.Head:
 			n += x.Count()
 			e.trust(x.Inst, e.d.Books[x.Inst].Apply(ev[i:i+n]))
+			e.heard(x.Inst)
 		case venue.Touch:
 			e.trust(x.Inst, e.d.Books[x.Inst].ApplyTouch(x))
 		case venue.Gap:
@@ -28,6 +29,7 @@ func (e *Engine) events(ev []venue.Event) {
 			// A heartbeat of the whole connection proves the socket, not a book: one stream may freeze beneath it.
 			if x.Inst != 0 {
 				e.d.Books[x.Inst].Alive(x.Seen())
+				e.heard(x.Inst)
 			}
 		case venue.Trade: // for taps; trades have a stream of their own and prove nothing of the book
 		default:
@@ -229,6 +231,14 @@ func (e *Engine) breakers() {
 			until = e.d.Now + left
 		}
 		e.record().SetBreaker(venue.ID(v), audit.BreakerState(now), venue.OK, until)
+	}
+}
+
+// heard looks at a silent book's age without waiting for the sweep: an order may be decided on it in this very drain, and
+// the record must show it Live before.
+func (e *Engine) heard(i venue.Inst) {
+	if e.silent[i] {
+		e.age(i, e.d.Now)
 	}
 }
 

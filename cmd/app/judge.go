@@ -153,12 +153,12 @@ func (j *judge) report() *DemoReport {
 }
 
 // notLive counts the orders and amends that an audit shows to have left while the book of their instrument was not Live.
-// It reads nothing but the lines. A silent Live book has lines of its own (too_old); the gate's rule on age covers those.
+// It reads nothing but the lines.
 func notLive(dir string, epoch uint64) (n uint64, err error) {
 	live := map[string]bool{}
 	err = audit.Show(dir, audit.Filter{Epoch: epoch}, func(e *audit.Entry) error {
 		switch {
-		case e.Kind == audit.Book.String() && e.Reason != venue.TooOld.String():
+		case e.Kind == audit.Book.String():
 			live[e.Instrument] = e.State == books.Live.String()
 		case e.Kind == audit.Order.String() && e.Op != venue.Cancel.String() && e.Op != venue.CancelAll.String() && !live[e.Instrument]:
 			n++
