@@ -22,7 +22,7 @@ const (
 	// CancelRejected and AmendRejected: the request failed and the order stands as it was.
 	CancelRejected
 	AmendRejected
-	// NotFound: asked by id, the venue does not know the order. Proves nothing by itself.
+	// NotFound: asked by id, the venue does not know the order. It proves nothing by itself, see Proves.
 	NotFound
 	// Balance: Cum is the free balance of FeeCcy at 10^-8 (as Cash) as the venue states it.
 	Balance
@@ -85,6 +85,11 @@ type Report struct {
 	// Ref[0] is the length of the id in Ref[1:]: order id of an Ack, trade id of a Fill. Exact, never hashed.
 	Ref [40]byte
 }
+
+// Proves reports whether a NotFound ends its order as never placed: it was not found once the venue could no longer accept
+// the request (its receive window and its engine's time are over), and again after a margin. Reason is then Timeout, and
+// OK before.
+func (r *Report) Proves() bool { return r.Kind == NotFound && r.Reason == Timeout }
 
 // SetRef stores an id of up to 39 bytes; false when it does not fit.
 func (r *Report) SetRef(id []byte) bool {

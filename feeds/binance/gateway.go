@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -134,14 +135,23 @@ func (g *Gateway) Counters() *GatewayCounters { return &g.count }
 // Ready reports whether orders can leave now.
 func (g *Gateway) Ready() bool { return g.line.Load() != nil }
 
-// Adopt tells which slot the engine keeps an order of an earlier run in: c is the order as it was sent, with its slot.
-// target is its client id in force, which differs from c.Client when it has been replaced. Submit's thread.
-func (g *Gateway) Adopt(c *venue.Command, target uint64) {
-	s := &g.ids.slots[c.Slot]
-	s.open(c, 0)
-	s.wire.Store(target)
-	g.ids.put(c.Client, c.Client, c.Slot)
-	g.ids.put(target, c.Client, c.Slot)
+// Adopt implements wire.Gateway. An order that was replaced has the client id of its amend, and a cancelled one that of its
+// cancel, so that it is asked for by each, the latest first.
+func (g *Gateway) Adopt(c *venue.Command, later []uint64) {
+	if c.Slot == 0 || int(c.Slot) >= len(g.ids.slots) || !g.orders.knows(c.Inst) {
+		return
+	}
+	g.ids.slots[c.Slot].open(c, 0)
+	names := append([]uint64{c.Client}, later...)
+	slices.Reverse(names)
+	for _, id := range names {
+		g.ids.put(id, c.Client, c.Slot)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.o.Clock.Now() // whoever sent it has sent nothing since
+	g.ask(c.Slot, c.Client, venue.New, now, now)
+	g.asks[len(g.asks)-1].names = names
 }
 
 // marks of request ids, before the 16 digits of the instruction's client id. A New has none.
@@ -150,6 +160,7 @@ const (
 	markStop    = 'N'
 	markCancel  = 'c'
 	markQuiet   = 'q' // a cancel beside another, whose failure says nothing
+	markForeign = 'x' // a cancel of an order that is in no slot: the digits are the order's
 	markReduce  = 'r'
 	markReplace = 'p'
 	markAll     = 'a'
@@ -179,7 +190,7 @@ func (g *Gateway) submit(c *venue.Command, now venue.Nanos) venue.Sent {
 	switch {
 	case c.NotAfter != 0 && now > c.NotAfter, now < venue.Nanos(g.shut.Load()), !cancels && (l == nil || now < venue.Nanos(g.full.Load())):
 		return venue.NotSent
-	case c.Op != venue.CancelAll && int(c.Slot) >= len(g.ids.slots):
+	case !cancels && int(c.Slot) >= len(g.ids.slots), c.Op != venue.CancelAll && !g.orders.knows(c.Inst):
 		return venue.NotSent
 	case l == nil:
 		return g.later(c)
@@ -266,31 +277,39 @@ func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 
 // cancel cancels an order. While a replacement is on its way either may be the one that stands: both are cancelled.
 func (g *Gateway) cancel(l *line, c *venue.Command, now, at venue.Nanos) venue.Sent {
-	s := &g.ids.slots[c.Slot]
-	t := Target{Client: c.Target}
-	if s.owner.Load() == c.Target {
-		t = s.target()
-		if next := s.next.Load(); next != 0 {
-			g.buf, _ = g.orders.Cancel(g.fresh(), markQuiet, c.Inst, c.Client, t, at)
-			if l.send(g.frames.seal(g.buf)) == venue.NotSent {
-				return venue.NotSent
-			}
-			t = Target{Client: next}
+	i, s := g.holder(c)
+	if s == nil {
+		g.buf = g.orders.Cancel(g.fresh(), markForeign, c.Inst, c.Target, c.Client, Target{Client: c.Target}, at)
+		return g.write(l, c.Op)
+	}
+	t := s.target()
+	if next := s.next.Load(); next != 0 {
+		g.buf = g.orders.Cancel(g.fresh(), markQuiet, c.Inst, c.Client, c.Client, t, at)
+		if l.send(g.frames.seal(g.buf)) == venue.NotSent {
+			return venue.NotSent
 		}
-		g.ids.put(c.Client, c.Target, c.Slot)
-		s.quitID.Store(c.Client)
-		s.quit.Store(int64(now))
+		t = Target{Client: next}
 	}
-	var ok bool
-	if g.buf, ok = g.orders.Cancel(g.fresh(), markCancel, c.Inst, c.Client, t, at); !ok {
-		s.quit.Store(0)
-		return venue.NotSent
-	}
+	g.ids.put(c.Client, c.Target, i)
+	s.quitID.Store(c.Client)
+	s.quit.Store(int64(now))
+	g.buf = g.orders.Cancel(g.fresh(), markCancel, c.Inst, c.Client, c.Client, t, at)
 	sent := g.write(l, c.Op)
 	if sent == venue.NotSent {
 		s.quit.Store(0)
 	}
 	return sent
+}
+
+// holder is the slot of the order that a cancel is aimed at, nil where none holds it.
+func (g *Gateway) holder(c *venue.Command) (uint32, *slot) {
+	if int(c.Slot) < len(g.ids.slots) && c.Target != 0 && g.ids.slots[c.Slot].owner.Load() == c.Target {
+		return c.Slot, &g.ids.slots[c.Slot]
+	}
+	if i, owner, ok := g.ids.find(c.Target); ok && owner == c.Target {
+		return i, &g.ids.slots[i]
+	}
+	return 0, nil
 }
 
 // cancelAll cancels every order of an instrument, or of all of them where none is named.
@@ -317,10 +336,10 @@ func (g *Gateway) cancelOurs(l *line, c *venue.Command, at venue.Nanos) venue.Se
 		if s.owner.Load() == 0 || s.ended.Load() || c.Inst != 0 && c.Inst != s.inst() {
 			continue
 		}
-		g.buf, _ = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), s.wire.Load(), s.target(), at)
+		g.buf = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), s.wire.Load(), s.wire.Load(), s.target(), at)
 		all = worse(all, g.write(l, c.Op))
 		if next := s.next.Load(); next != 0 {
-			g.buf, _ = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), next, Target{Client: next}, at)
+			g.buf = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), next, next, Target{Client: next}, at)
 			all = worse(all, g.write(l, c.Op))
 		}
 	}

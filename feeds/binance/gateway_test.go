@@ -96,7 +96,7 @@ func (b *book) take(r *venue.Report) {
 	case venue.Cancelled, venue.Expired, venue.RejectedReport:
 		o.end, o.stated, o.why = r.Kind, r.Cum, r.Reason
 	case venue.NotFound:
-		if r.Reason == venue.Timeout {
+		if r.Proves() {
 			o.end, o.why = r.Kind, r.Reason
 		}
 	}
@@ -129,6 +129,8 @@ type rig struct {
 	slot  uint32
 	key   string
 	fault *venuesim.Faults
+	opt   binance.GatewayOptions
+	stop  func() // ends the gateway and waits for it
 }
 
 type rigOptions struct {
@@ -179,24 +181,44 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	if o.change != nil {
 		o.change(&opt)
 	}
-	r.gw, err = binance.NewGateway(opt)
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 2)
-	go func() { ended <- sim.Run(ctx) }()
-	go func() { ended <- r.gw.Run(ctx, r.book) }()
-	t.Cleanup(func() {
-		cancel()
-		for range 2 {
-			if err := <-ended; !o.skip {
-				require.NoError(t, err)
-			}
-		}
-	})
+	r.opt = opt
+	runs(t, sim.Run)
+	r.restart(nil)
 	if !o.skip {
-		r.until("the session", func() bool { return r.gw.Ready() })
+		r.until("the session", r.gw.Ready)
 	}
 	return r
+}
+
+// restart puts a new gateway in the place of the old one, as another process would; before runs between its making and its
+// life.
+func (r *rig) restart(before func()) {
+	r.t.Helper()
+	if r.stop != nil {
+		r.stop()
+	}
+	var err error
+	r.gw, err = binance.NewGateway(r.opt)
+	require.NoError(r.t, err)
+	r.book = newBook()
+	if before != nil {
+		before()
+	}
+	gw, book := r.gw, r.book
+	r.stop = runs(r.t, func(ctx context.Context) error { return gw.Run(ctx, book) })
+}
+
+// runs runs f until the test ends, or until the returned function is called.
+func runs(t *testing.T, f func(context.Context) error) func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- f(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // until waits for a condition on what was reported.

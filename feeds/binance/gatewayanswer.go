@@ -45,6 +45,10 @@ func (g *Gateway) answer(s *session, recv venue.Nanos, mark byte, client uint64,
 		}
 		return
 	}
+	if mark == markForeign {
+		g.cancelledForeign(recv, client, status == 200, f, why, result)
+		return
+	}
 	if !ok {
 		return // the slot serves another order by now; this one ended long ago
 	}
@@ -163,6 +167,7 @@ func (g *Gateway) cancelled(recv venue.Nanos, r *fastjson.Value) {
 	}
 	i, owner, ok := g.ids.find(id)
 	if !ok || !g.ids.slots[i].cold(owner) {
+		g.endsForeign(recv, id, r)
 		return
 	}
 	s := &g.ids.slots[i]
@@ -181,6 +186,34 @@ func (g *Gateway) cancelled(recv venue.Nanos, r *fastjson.Value) {
 		return
 	}
 	g.ends(venue.Cancelled, i, owner, fixed.Qty(cum), venue.UserCancel, recv, millis(r, "transactTime"))
+}
+
+// endsForeign reports the end by our cancel of an order that is in no slot.
+func (g *Gateway) endsForeign(recv venue.Nanos, id uint64, r *fastjson.Value) {
+	in := g.symbols[string(r.GetStringBytes("symbol"))]
+	if in == nil {
+		return
+	}
+	cum, ok := qtyOf(in, r, "executedQty")
+	if !ok {
+		g.count.Damaged.Add(1)
+		return
+	}
+	x := g.report(venue.Cancelled, 0, id, in.Inst, recv, millis(r, "transactTime"))
+	x.Cum, x.Reason = cum, venue.UserCancel
+}
+
+// cancelledForeign takes the answer to a cancel of an order that is in no slot.
+func (g *Gateway) cancelledForeign(recv venue.Nanos, id uint64, done bool, f fate, why venue.Reason, r *fastjson.Value) {
+	switch {
+	case done:
+		g.cancelled(recv, r)
+	case f == unsure:
+		x := g.report(venue.SentReport, 0, id, 0, recv, 0)
+		x.Flags, x.Seq, x.Reason = uint8(venue.Maybe), uint64(venue.Cancel), why
+	default:
+		g.report(venue.CancelRejected, 0, id, 0, recv, 0).Reason = why
+	}
 }
 
 // reduced takes the answer to an amend in place.
@@ -213,6 +246,9 @@ func (g *Gateway) amended(i uint32, owner uint64, price fixed.Price, qty fixed.Q
 	s.qty.Store(int64(qty))
 	r := g.report(venue.Amended, i, owner, s.inst(), recv, at)
 	r.Price, r.Open, r.Cum = price, qty, fixed.Qty(s.cum.Load())
+	if s.op.Load() == uint32(venue.Amend) && fixed.Price(s.askedAt.Load()) == price && fixed.Qty(s.askedFor.Load()) == qty {
+		r.Seq = s.askID.Load()
+	}
 	setNumber(r, s.order.Load())
 }
 
@@ -223,6 +259,7 @@ func (g *Gateway) amendRejected(i uint32, owner uint64, why venue.Reason, recv v
 	}
 	r := g.report(venue.AmendRejected, i, owner, s.inst(), recv, 0)
 	r.Reason, r.Price, r.Open, r.Cum = why, fixed.Price(s.price.Load()), s.inForce(), fixed.Qty(s.cum.Load())
+	r.Seq = s.askID.Load()
 }
 
 // replaced takes the answer to a cancelReplace.

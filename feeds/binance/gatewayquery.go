@@ -25,6 +25,9 @@ type ask struct {
 	misses int
 	// amend: whether an amend in place took effect is also open.
 	amend bool
+	// names are the client ids that an order of an earlier run may have, the likeliest first, and name the one in question.
+	names []uint64
+	name  int
 	// fills is a filled quantity whose trades have still to be fetched; the order itself is known then.
 	fills fixed.Qty
 }
@@ -55,16 +58,6 @@ func (g *Gateway) ask(i uint32, owner uint64, op venue.Op, at, now venue.Nanos) 
 	g.asks = append(g.asks, ask{slot: i, owner: owner, bound: bound, due: now, amend: amend})
 }
 
-// Query asks the venue for an order that the engine itself is unsure of. Any goroutine but the engine's.
-func (g *Gateway) Query(slot uint32, client uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if int(slot) < len(g.ids.slots) && g.ids.slots[slot].cold(client) {
-		now := g.o.Clock.Now()
-		g.ask(slot, client, venue.NoOp, now, now)
-	}
-}
-
 // query sends what is due. Under mu.
 func (g *Gateway) query(l *line, now venue.Nanos) {
 	kept := g.asks[:0]
@@ -82,8 +75,12 @@ func (g *Gateway) query(l *line, now venue.Nanos) {
 		s := &g.ids.slots[a.slot]
 		a.wire, a.next = s.wire.Load(), s.next.Load()
 		t := s.target()
-		if a.next != 0 {
+		switch {
+		case a.next != 0:
 			t = Target{Client: a.next}
+		case len(a.names) > 0 && t.Order == 0:
+			a.name = 0
+			t.Client = a.names[0]
 		}
 		if !g.askFor(l, a, markStatus, t, now) {
 			return
@@ -153,7 +150,13 @@ func (g *Gateway) told(i uint32, owner, by uint64, ok bool, recv venue.Nanos, ot
 	case status == 200 && next != 0:
 		g.oldStands(a, r, since, recv)
 	case status == 200:
+		if len(a.names) > 0 {
+			s.wire.Store(by)
+		}
 		g.settle(a, r, recv)
+	case l != nil && a.name+1 < len(a.names):
+		a.name++
+		g.askFor(l, a, markStatus, Target{Client: a.names[a.name]}, recv)
 	case other || l == nil:
 		g.missed(a, since, recv)
 	case next != 0:

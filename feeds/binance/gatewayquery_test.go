@@ -58,11 +58,13 @@ func (g *Gateway) hears(s *session, format string, args ...any) {
 }
 
 // asksOf asks after the order in slot 1.
-func (g *Gateway) asksOf(s *session, owner uint64) {
-	g.Query(1, owner)
+func (g *Gateway) asksOf(t *testing.T, s *session, owner uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.query(s.l, g.o.Clock.Now())
+	now := g.o.Clock.Now()
+	require.True(t, g.ids.slots[1].cold(owner))
+	g.ask(1, owner, venue.NoOp, now, now)
+	g.query(s.l, now)
 }
 
 const stateOf = `{"id":"s%016x","status":200,"result":{"symbol":"BTCUSDT","orderId":%d,"clientOrderId":"op1-%016x","price":"60000.00","origQty":"0.01000","executedQty":"0.00000","status":"%s","timeInForce":"GTC"}}`
@@ -78,7 +80,7 @@ func TestGateway_stateOfAReplacedOrderIsNotThatOfTheReplacement(t *testing.T) {
 	}{"open, before": {"NEW", false}, "cancelled, before": {"CANCELED", false}, "open, after": {"NEW", true}, "cancelled, after": {"CANCELED", true}} {
 		t.Run(name, func(t *testing.T) {
 			g, s, h := unwired(t)
-			g.asksOf(s, 100)
+			g.asksOf(t, s, 100)
 			require.Equal(t, venue.Out, g.Submit(amend))
 			if !late.after {
 				g.hears(s, stateOf, 100, 7, 100, late.state)
@@ -93,7 +95,7 @@ func TestGateway_stateOfAReplacedOrderIsNotThatOfTheReplacement(t *testing.T) {
 			g.hears(s, `{"id":"c%016x","status":200,"result":{"symbol":"BTCUSDT","origClientOrderId":"op1-%016x","executedQty":"0.00000"}}`, 100, 100)
 			require.Empty(t, h.kinds(), "the old order's cancel ends nothing")
 			require.Equal(t, Target{Order: 8, Client: 101}, g.ids.slots[1].target())
-			g.asksOf(s, 100)
+			g.asksOf(t, s, 100)
 			g.hears(s, stateOf, 101, 8, 101, "CANCELED")
 			require.Equal(t, []venue.ReportKind{venue.Ack, venue.Cancelled}, h.kinds(), "asked for again, by its own id")
 		})

@@ -163,16 +163,14 @@ func name(t Target) sign.Param {
 
 // cancel cancels one order, and what may replace it.
 func (r *rest) cancel(ctx context.Context, c *venue.Command) {
-	g := r.g
-	s := &g.ids.slots[c.Slot]
-	t, mine := Target{Client: c.Target}, s.owner.Load() == c.Target
-	if mine {
+	t := Target{Client: c.Target}
+	if _, s := r.g.holder(c); s != nil {
 		t = s.target()
 		if next := s.next.Load(); next != 0 {
 			r.one(ctx, c, Target{Client: next}, false)
 		}
 	}
-	r.one(ctx, c, t, mine)
+	r.one(ctx, c, t, true)
 }
 
 // one sends one cancel and reports what became of it; loud says that its failure counts.
@@ -193,19 +191,25 @@ func (r *rest) one(ctx context.Context, c *venue.Command, t Target, loud bool) {
 		}
 		g.count.Damaged.Add(1)
 	}
-	if ctx.Err() != nil || !loud || !g.ids.slots[c.Slot].cold(c.Target) {
+	if ctx.Err() != nil || !loud {
 		return
 	}
-	why := venue.VenueRejected
+	f, why := unsure, venue.Timeout
 	var e *wire.Error
 	var stated *refusedError
 	if errors.As(err, &e) && e.Kind != wire.Unknown && errors.As(err, &stated) {
-		_, why = classify(stated.status, stated.code, []byte(stated.msg))
-		g.report(venue.CancelRejected, c.Slot, c.Target, c.Inst, now, 0).Reason = why
-		g.ask(c.Slot, c.Target, venue.Cancel, sent, now)
-		return
+		f, why = classify(stated.status, stated.code, []byte(stated.msg))
 	}
-	g.unknown(c.Slot, c.Target, venue.Cancel, sent, now, venue.Timeout)
+	i, s := g.holder(c)
+	switch {
+	case s == nil || !s.cold(c.Target):
+		g.cancelledForeign(now, c.Target, false, f, why, nil)
+	case f == unsure:
+		g.unknown(i, c.Target, venue.Cancel, sent, now, why)
+	default:
+		g.report(venue.CancelRejected, i, c.Target, c.Inst, now, 0).Reason = why
+		g.ask(i, c.Target, venue.Cancel, sent, now)
+	}
 }
 
 // cancelAll cancels what stands in an instrument, or in all; on a shared account our orders one by one.

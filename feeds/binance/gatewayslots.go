@@ -20,6 +20,7 @@ type slot struct {
 	asked    atomic.Int64  // when a New or Amend left that has no answer yet, 0 none
 	askedFor atomic.Int64  // the quantity in all that it asked for
 	askedAt  atomic.Int64  // and the price
+	askID    atomic.Uint64 // and its own client id
 	op       atomic.Uint32 // which of the two
 	quit     atomic.Int64  // when a Cancel left that has no answer yet, 0 none
 	quitID   atomic.Uint64 // client id of the last Cancel, which the order has once it is cancelled
@@ -69,6 +70,7 @@ func (s *slot) asks(c *venue.Command, now venue.Nanos) {
 	s.op.Store(uint32(c.Op))
 	s.askedFor.Store(int64(c.Qty))
 	s.askedAt.Store(int64(c.Price))
+	s.askID.Store(c.Client)
 	s.asked.Store(int64(now))
 }
 

@@ -34,6 +34,12 @@ type found struct {
 // It waits for the private stream, at most 5 s, so that nothing falls between the two. Any goroutine.
 func (g *Gateway) Sweep(ctx context.Context, since venue.Nanos, out venue.Reports) error {
 	for n := 0; n < 250 && !g.Ready(); n++ {
+		g.mu.Lock()
+		failed := g.failed
+		g.mu.Unlock()
+		if failed != nil {
+			return failed
+		}
 		if err := g.o.Clock.Sleep(ctx, tick); err != nil {
 			return err
 		}
@@ -230,10 +236,14 @@ func (g *Gateway) sweptOrder(in *venue.Instrument, o *found, now venue.Nanos) {
 	i, owner := g.whereIs(o)
 	if i != 0 {
 		s := &g.ids.slots[i]
-		if next := s.next.Load(); next != 0 && next == o.client {
+		next := s.next.Load()
+		if next != 0 && next == o.client {
 			g.takesOver(i, owner, o.order, now, o.at)
 		}
-		if s.wire.Load() != o.client && s.order.Load() != o.order && o.client != s.quitID.Load() {
+		switch known := s.order.Load(); {
+		case known == 0 && next == 0:
+			s.wire.Store(o.client) // of an earlier run: one of its ids
+		case s.wire.Load() != o.client && known != o.order && o.client != s.quitID.Load():
 			return // an order that has been replaced
 		}
 		s.order.Store(o.order)

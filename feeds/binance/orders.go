@@ -90,19 +90,17 @@ func (o *Orders) end() []byte {
 // knows reports whether an instrument has order entry here.
 func (o *Orders) knows(i venue.Inst) bool { return int(i) < len(o.texts) && o.texts[i][0].known }
 
-// Cancel appends the order.cancel request of t; id is the instruction's own, which becomes the cancelled order's client id,
-// so that whoever meets that order later still knows it as ours.
-func (o *Orders) Cancel(dst []byte, mark byte, i venue.Inst, id uint64, t Target, at venue.Nanos) ([]byte, bool) {
-	if !o.knows(i) {
-		return dst, false
-	}
-	o.begin(dst, mark, id, "order.cancel")
+// Cancel appends the order.cancel request of t, whose answer is found by mark and digits; id is the instruction's own, which
+// becomes the cancelled order's client id, so that whoever meets that order later still knows it as ours. The instrument
+// must be known.
+func (o *Orders) Cancel(dst []byte, mark byte, i venue.Inst, digits, id uint64, t Target, at venue.Nanos) []byte {
+	o.begin(dst, mark, digits, "order.cancel")
 	o.client("newClientOrderId", id)
 	o.target("orderId", "origClientOrderId", t)
 	o.bare("recvWindow", o.window)
 	o.text("symbol", o.symbols[i])
 	o.at(at)
-	return o.end(), true
+	return o.end()
 }
 
 // Reduce appends the order.amend.keepPriority request that lowers t to qty in all; client is the id that the order keeps.

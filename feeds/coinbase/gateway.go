@@ -46,6 +46,8 @@ type GatewayOptions struct {
 	// Timeout is how long an answer may take, 0 for five seconds. LookEvery is how often open orders are compared, 0 for
 	// five seconds.
 	Timeout, LookEvery venue.Nanos
+	// Accepted is how long after a request the venue may still accept it, 0 for the life of its token and half a minute.
+	Accepted venue.Nanos
 }
 
 // GatewayCounters are exact tallies, readable from any thread.
@@ -123,6 +125,9 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	}
 	if o.LookEvery == 0 {
 		o.LookEvery = lookEvery
+	}
+	if o.Accepted == 0 {
+		o.Accepted = acceptedFor
 	}
 	g := &Gateway{GatewayOptions: o, target: r.target, rest: r, pool: r.pool, symbols: map[string]*venue.Instrument{},
 		news: make(chan venue.Command, queued), cancels: make(chan venue.Command, queued), creating: make([]atomic.Uint64, o.Slots+1),
@@ -202,12 +207,12 @@ func (g *Gateway) empty() {
 // what the venue cannot take. Out otherwise: that it did not leave after all is then reported as a refusal of it. The
 // engine's thread only; it allocates nothing and never blocks.
 func (g *Gateway) Submit(c *venue.Command) venue.Sent {
-	if g.Kill.Blocks(c.Op) || int(c.Slot) >= len(g.creating) {
+	if g.Kill.Blocks(c.Op) {
 		return venue.NotSent
 	}
 	switch c.Op {
 	case venue.New:
-		if g.up.Load() == 0 || g.known(c.Inst) == nil || kindOf(c) < 0 || g.late(c) {
+		if c.Slot == 0 || int(c.Slot) >= len(g.creating) || g.up.Load() == 0 || g.known(c.Inst) == nil || kindOf(c) < 0 || g.late(c) {
 			return venue.NotSent
 		}
 		g.creating[c.Slot].Store(c.Client)
@@ -225,6 +230,26 @@ func (g *Gateway) Submit(c *venue.Command) venue.Sent {
 		}
 	}
 	return venue.NotSent
+}
+
+// Adopt implements wire.Gateway. Edits leave an order its client id here, so that of later nothing but its being there
+// matters: price and quantity are then the venue's to say.
+func (g *Gateway) Adopt(c *venue.Command, later []uint64) {
+	if g.known(c.Inst) == nil {
+		return
+	}
+	now := g.clock.Now() // whoever sent it has sent nothing since
+	t := g.begin(c, now)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t.born, t.unsure = c.Decided, true
+	if c.NotAfter != 0 {
+		t.until = min(now, c.NotAfter) + g.Accepted
+	}
+	if len(later) > 0 {
+		t.price, t.qty = 0, 0
+	}
+	g.lookNow()
 }
 
 func send(q chan venue.Command, c *venue.Command) bool {

@@ -270,7 +270,7 @@ func (g *Gateway) unknown(c *venue.Command, t *track, why venue.Reason) {
 	if t != nil && !t.ended {
 		t.unsure = true
 		if c.Op == venue.Amend {
-			t.nextPrice, t.nextQty, t.nextUntil, t.nextAsk = c.Price, c.Qty, now+acceptedFor, c.Client
+			t.nextPrice, t.nextQty, t.nextUntil, t.nextAsk = c.Price, c.Qty, now+g.Accepted, c.Client
 		}
 	}
 	g.say(g.ctx, g.out, r)

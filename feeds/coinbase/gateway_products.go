@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
@@ -34,13 +35,38 @@ func Products(ctx context.Context, o GatewayOptions) ([]wire.Listing, error) {
 	return out, nil
 }
 
-// Fees asks for the account's rates; those of a text with more decimals than a Rate are rounded against us.
-func Fees(ctx context.Context, o GatewayOptions) (venue.Fees, error) {
-	r, err := newRest(&o)
+// Check implements wire.Gateway. The account's rates are those of every product.
+func (g *Gateway) Check(ctx context.Context) (wire.Account, error) {
+	var a wire.Account
+	err := a.Time(ctx, g.clock, venue.Millisecond, func(ctx context.Context) (venue.Nanos, error) {
+		v, err := g.rest.ask(ctx, pathTime, nil)
+		if err != nil {
+			return 0, err
+		}
+		n, fault := fixed.Parse(v.GetStringBytes("epochMillis"), 0)
+		if fault != fixed.OK {
+			return 0, g.rest.fault(pathTime, wire.Protocol, fmt.Errorf("epochMillis is %s", fault))
+		}
+		return venue.Nanos(n) * venue.Millisecond, nil
+	})
 	if err != nil {
-		return venue.Fees{}, err
+		return a, err
 	}
-	defer r.client.CloseIdleConnections()
+	v, err := g.rest.ask(ctx, pathKey, nil)
+	if err != nil {
+		return a, err
+	}
+	a.Stated, a.Trade, a.Withdraw = v.Exists("can_trade"), v.GetBool("can_trade"), v.GetBool("can_transfer")
+	fees, err := g.rest.fees(ctx)
+	if err != nil {
+		return a, err
+	}
+	a.Fees = slices.Repeat([]venue.Fees{fees}, len(g.Instruments))
+	return a, nil
+}
+
+// fees are the account's rates; those of a text with more decimals than a Rate are rounded against us.
+func (r *rest) fees(ctx context.Context) (venue.Fees, error) {
 	v, err := r.ask(ctx, pathSummary, url.Values{"product_type": {"SPOT"}})
 	if err != nil {
 		return venue.Fees{}, err

@@ -84,11 +84,13 @@ func (r *rest) get(ctx context.Context, path string, query url.Values) (*fastjso
 	if err != nil {
 		return nil, r.fault(path, wire.Refused, err)
 	}
-	bearer, err := r.bearer(http.MethodGet, path)
-	if err != nil {
-		return nil, r.fault(path, wire.Auth, err)
+	if path != pathTime { // which is public: a wrong clock makes wrong tokens
+		bearer, err := r.bearer(http.MethodGet, path)
+		if err != nil {
+			return nil, r.fault(path, wire.Auth, err)
+		}
+		req.Header.Set("Authorization", bearer)
 	}
-	req.Header.Set("Authorization", bearer)
 	resp, err := r.client.Do(req)
 	if err != nil {
 		return nil, r.fault(path, wire.Transient, err)

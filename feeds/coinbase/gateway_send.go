@@ -180,7 +180,7 @@ func (s *sender) place(ctx context.Context, c *venue.Command) {
 func (g *Gateway) await(c *venue.Command) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.creating[c.Slot].Load() != c.Target {
+	if int(c.Slot) >= len(g.creating) || c.Target == 0 || g.creating[c.Slot].Load() != c.Target {
 		return false
 	}
 	g.waiting[c.Target] = append(g.waiting[c.Target], *c)

@@ -21,6 +21,8 @@ const (
 	overlap = 60 * venue.Second
 	// cancelWithin is how long an accepted cancel may take before it counts as lost.
 	cancelWithin = 3 * venue.Second
+	// foundWithin is how long an order may take to show in the lists, and so the least wait before it is looked for again.
+	foundWithin = 2 * venue.Second
 )
 
 func stamp(t venue.Nanos) string { return time.Unix(0, int64(t)).UTC().Format(time.RFC3339Nano) }
@@ -117,15 +119,13 @@ func (g *Gateway) overdue(o *listed) {
 	g.say(g.ctx, g.out, r)
 }
 
-// inquire asks for one order of ours that no list shows. One without an id that can no longer be accepted is NotFound.
+// inquire asks for one order of ours that no list shows.
 func (g *Gateway) inquire(ctx context.Context, t *track) error {
 	g.mu.Lock()
-	id, done, doubt := t.id, t.ended, t.unsure && g.clock.Now() > t.born+acceptedFor
+	id, done := t.id, t.ended
 	g.mu.Unlock()
 	switch {
 	case done:
-		return nil
-	case id == "" && !doubt:
 		return nil
 	case id != "":
 		o, err := g.rest.order(ctx, id, g.symbols)
@@ -140,11 +140,31 @@ func (g *Gateway) inquire(ctx context.Context, t *track) error {
 			return err
 		}
 	}
-	now := g.clock.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t.unsure = false // said once; Sweep says it again
-	g.say(g.ctx, g.out, t.report(venue.NotFound, venue.Recovered, now, now))
+	if t.ended || t.id != "" && !t.unsure {
+		return nil
+	}
+	now := g.clock.Now()
+	r := t.report(venue.NotFound, venue.Recovered, now, now)
+	switch {
+	case t.id != "":
+		t.unsure = false // it was there: said once
+	case now < t.until:
+		if t.missed != 0 {
+			return nil // said before
+		}
+		t.missed = now
+	case t.misses == 0:
+		t.misses, t.missed = 1, now
+	case now-t.missed < foundWithin:
+		return nil
+	default:
+		r.Reason = venue.Timeout
+		t.ended = true
+		g.forget(t)
+	}
+	g.say(g.ctx, g.out, r)
 	return nil
 }
 
@@ -162,8 +182,7 @@ type trade struct {
 
 // Sweep reports all orders that are open or were placed since the instant, with their trades by the venue's ids, what ended
 // them, and the free balances; orders of others with Client 0. What was reported before changes nothing when it is
-// reported again: fills carry their order's total. An order of ours that the venue does not know is NotFound. It may run
-// beside Run; reports of both never interleave within one order.
+// reported again: fills carry their order's total. Reports of Sweep and Run never interleave within one order.
 func (g *Gateway) Sweep(ctx context.Context, since venue.Nanos, out venue.Reports) error {
 	suspects, unsure := g.suspects()
 	if unsure != 0 {

@@ -65,9 +65,10 @@ type stated struct {
 	at      venue.Nanos
 	recv    venue.Nanos
 	pending bool // a cancel is on its way at the venue
+	old     bool // placed before the connection was there
 }
 
-// track is what the gateway knows of one order of ours. Guarded by Gateway.mu.
+// track is what the gateway knows of one order, of somebody else's with client 0. Guarded by Gateway.mu.
 type track struct {
 	client uint64
 	slot   uint32
@@ -79,6 +80,10 @@ type track struct {
 	qty    fixed.Qty // total in force
 	id     string    // the venue's, "" while it is not known
 	born   venue.Nanos
+	// until is when the venue can no longer accept its create; misses counts the times that it was not found after that, the
+	// last at missed.
+	until, missed venue.Nanos
+	misses        int
 
 	// What reports have told: the cumulative fill, avg × cum of it, and its fees.
 	cum   fixed.Qty
@@ -101,7 +106,7 @@ type track struct {
 func (g *Gateway) begin(c *venue.Command, now venue.Nanos) *track {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t := &track{client: c.Client, slot: c.Slot, in: g.insts[c.Inst], side: c.Side, kind: c.Type, tif: c.TIF, price: c.Price, qty: c.Qty, born: now}
+	t := &track{client: c.Client, slot: c.Slot, in: g.insts[c.Inst], side: c.Side, kind: c.Type, tif: c.TIF, price: c.Price, qty: c.Qty, born: now, until: now + g.Accepted}
 	g.tracks[c.Client] = t
 	return t
 }
@@ -165,16 +170,25 @@ func (g *Gateway) book(ctx context.Context, out venue.Reports, s *stated, flags 
 	}
 }
 
-// adopt returns the record of an order that the venue speaks of; it makes one for an order of ours that this process did
-// not place. Nil for an instrument that is not traded here.
+// adopt returns the record of an order that the venue speaks of; it makes one for an order that this process did not place.
+// Nil for an instrument that is not traded here.
 func (g *Gateway) adopt(s *stated) *track {
 	t := g.tracks[s.client]
+	if s.client == 0 {
+		t = g.byID[string(s.id)]
+	}
 	if t == nil {
-		if s.in == nil {
+		if s.in == nil || s.client == 0 && s.old && s.status.ends() {
 			return nil
 		}
 		t = &track{client: s.client, in: s.in, side: s.side, kind: s.kind, tif: s.tif, born: s.at}
-		g.tracks[s.client] = t
+		switch {
+		case s.client != 0:
+			g.tracks[s.client] = t
+		case s.old: // of somebody else's, what was filled before is no news
+			t.cum, t.value = s.cum, s.avg.Mul(fixed.Decimal(s.cum, s.in.QtyScale))
+			t.fee, _ = feesOf(s)
+		}
 	}
 	if t.qty == 0 {
 		t.qty = s.qty
@@ -224,8 +238,8 @@ func (g *Gateway) fill(ctx context.Context, out venue.Reports, t *track, s *stat
 		value = t.value.Add(fixed.Decimal(price, t.in.PriceScale).Mul(fixed.Decimal(more, t.in.QtyScale)))
 	}
 	fee := t.fee
-	if total, why := fixed.FromDecimal(s.fees.RoundCeil(fixed.CashScale), fixed.CashScale); why == fixed.OK && !s.fees.IsZero() {
-		fee = fixed.Cash(total)
+	if total, ok := feesOf(s); ok {
+		fee = total
 	}
 	r := t.report(venue.Fill, flags|venue.CumulativeOnly, s.recv, s.at)
 	if t.kind == venue.PostOnly {
@@ -240,6 +254,12 @@ func (g *Gateway) fill(ctx context.Context, out venue.Reports, t *track, s *stat
 	t.cum, t.value, t.fee = s.cum, value, fee
 	g.count.Fills.Add(1)
 	g.say(ctx, out, r)
+}
+
+// feesOf is the total of fees that the venue states, false where it states none.
+func feesOf(s *stated) (fixed.Cash, bool) {
+	total, why := fixed.FromDecimal(s.fees.RoundCeil(fixed.CashScale), fixed.CashScale)
+	return fixed.Cash(total), why == fixed.OK && !s.fees.IsZero()
 }
 
 // derive finds the price at which qty is worth value, rounded against us to the product's scale, and how much of qty must

@@ -21,6 +21,7 @@ const (
 	pathProducts    = base + "/products"
 	pathSummary     = base + "/transaction_summary"
 	pathTime        = base + "/time" // public
+	pathKey         = base + "/key_permissions"
 )
 
 // Orders encodes the venue's order requests (venues/coinbase.md, section 2). What does not change from order to order is

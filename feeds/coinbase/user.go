@@ -45,6 +45,8 @@ type gapSink struct{ g *Gateway }
 func (s gapSink) Put(ev []venue.Event) venue.Reason {
 	if venue.Reason(ev[0].W[0]) == venue.ConnectionLost {
 		s.g.hears.Store(false)
+		s.g.lookNow()
+		return venue.OK // told once the channel is back
 	}
 	s.g.lost()
 	return venue.OK
@@ -67,8 +69,9 @@ type userDecoder struct {
 	doc     wire.Doc
 	next    uint64 // sequence_num
 	started bool
-	again   bool // not the first connection
-	whole   bool // the snapshot has ended
+	again   bool        // not the first connection
+	whole   bool        // the snapshot has ended
+	began   venue.Nanos // the venue's time of the first message
 }
 
 // Rest implements wire.Decoder; there is none.
@@ -113,19 +116,23 @@ func (d *userDecoder) orders(recv venue.Nanos, v *fastjson.Value) venue.Reason {
 	if why != venue.OK {
 		at = recv
 	}
+	if d.began == 0 {
+		d.began = at
+	}
 	worst := venue.OK
 	for _, e := range v.GetArray("events") {
 		list := e.GetArray("orders")
 		for _, o := range list {
-			var s stated
-			s.at, s.recv = at, recv
-			ours, why := g.readUser(&d.doc, o, &s)
-			if why != venue.OK {
+			s := stated{at: at, recv: recv}
+			if born, why := d.doc.Time(o.Get("creation_time")); why == venue.OK { // ended ones are told again to who comes back
+				s.old = born < d.began
+			}
+			if why := g.readUser(&d.doc, o, &s); why != venue.OK {
 				g.count.Damaged.Add(1)
 				worst = why
 				continue
 			}
-			if ours {
+			if s.in != nil {
 				g.mu.Lock()
 				g.book(g.ctx, g.out, &s, 0)
 				g.mu.Unlock()
@@ -142,34 +149,34 @@ func (d *userDecoder) orders(recv venue.Nanos, v *fastjson.Value) venue.Reason {
 	return worst
 }
 
-// readUser reads an order of the user channel. ours is false for one that another placed.
-func (g *Gateway) readUser(doc *wire.Doc, o *fastjson.Value, s *stated) (ours bool, why venue.Reason) {
-	if s.client, ours = wire.ParseClientUUID(o.GetStringBytes("client_order_id")); !ours {
-		return false, venue.OK
-	}
+// readUser reads an order of the user channel; client is 0 for one that another placed, and in stays nil for a product that is
+// not traded here.
+func (g *Gateway) readUser(doc *wire.Doc, o *fastjson.Value, s *stated) (why venue.Reason) {
+	s.client, _ = wire.ParseClientUUID(o.GetStringBytes("client_order_id"))
 	s.id, s.status = o.GetStringBytes("order_id"), phaseOf(o.GetStringBytes("status"))
-	if len(s.id) == 0 || len(s.id) > maxID {
-		return true, venue.Malformed
+	in := g.symbols[string(o.GetStringBytes("product_id"))]
+	if in == nil {
+		return venue.OK
 	}
-	if s.in = g.symbols[string(o.GetStringBytes("product_id"))]; s.in == nil {
-		return false, venue.OK
+	if s.in = in; len(s.id) == 0 || len(s.id) > maxID {
+		return venue.Malformed
 	}
 	s.side, s.tif = sideOf(o.GetStringBytes("order_side")), tifOf(o.GetStringBytes("time_in_force"))
 	s.reason = endReason(o, "cancel_reason")
 	if s.cum, why = quantity(doc, o.Get("cumulative_quantity"), s.in); why != venue.OK {
-		return true, why
+		return why
 	}
 	leaves, why := quantity(doc, o.Get("leaves_quantity"), s.in)
 	if why != venue.OK {
-		return true, why
+		return why
 	}
 	if s.status == open || s.status == cancelQueued {
 		s.qty = s.cum + leaves // at the end leaves is 0 even when not all was filled
 	}
 	if s.price, why = priceOf(doc, o.Get("limit_price"), s.in); why != venue.OK {
-		return true, why
+		return why
 	}
-	return true, totals(o.Get("avg_price"), o.Get("total_fees"), s)
+	return totals(o.Get("avg_price"), o.Get("total_fees"), s)
 }
 
 // quantity reads a quantity; absent or "" is 0.

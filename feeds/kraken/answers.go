@@ -112,13 +112,14 @@ func (g *Gateway) amendAnswer(r *request, ok bool, text string, recv, at venue.N
 		o.price, o.qty = r.price, r.qty
 		o.amendsReported++
 		g.bornAt(o, recv)
-		g.report(venue.Amended, o, recv, at)
+		g.report(venue.Amended, o, recv, at).Seq = r.client
 	case uncertain(text):
 		g.unknown(r, recv)
 		return
 	default:
 		g.count.Rejects.Add(1)
-		g.report(venue.AmendRejected, o, recv, at).Reason = reasonOf(text)
+		q := g.report(venue.AmendRejected, o, recv, at)
+		q.Reason, q.Seq = reasonOf(text), r.client
 		g.notThere(o, text)
 	}
 	r.answered = true

@@ -13,8 +13,9 @@ type asked struct {
 	kind venue.OrderType
 	tif  venue.TIF
 	side venue.Side
-	// void says that the instruction of this request did not leave after all.
-	void           bool
+	// void says that the instruction of this request did not leave after all; adopted that an earlier run may have sent it,
+	// when it was decided at born.
+	void, adopted  bool
 	inst           venue.Inst
 	slot           uint32
 	req            uint64
@@ -22,6 +23,7 @@ type asked struct {
 	price          fixed.Price
 	qty            fixed.Qty
 	at, deadline   venue.Nanos
+	born           venue.Nanos
 }
 
 // asks is a ring from Submit to the private stream: one producer, one consumer at a time. The answer to an instruction can

@@ -167,11 +167,13 @@ func (g *Gateway) stands(x *fastjson.Value, o *order, flags uint8, recv, at venu
 }
 
 func (g *Gateway) amended(o *order, flags uint8, recv, at venue.Nanos) {
+	seq := uint64(0)
 	if r := g.state.pending(o, venue.Amend); r != nil && r.price == o.price && r.qty == o.qty {
-		r.answered = true
+		r.answered, seq = true, r.client
 	}
 	g.bornAt(o, recv)
-	g.report(venue.Amended, o, recv, at).Flags = flags
+	q := g.report(venue.Amended, o, recv, at)
+	q.Flags, q.Seq = flags, seq
 }
 
 // changed is an order with other numbers than before: by our amend, or by the venue.

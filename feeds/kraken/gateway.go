@@ -81,6 +81,7 @@ type Gateway struct {
 	mu     sync.Mutex
 	state  state
 	out    venue.Reports
+	ctx    context.Context // of Run
 	queued []venue.Report
 	count  GatewayCounters
 }
@@ -206,7 +207,7 @@ func (g *Gateway) refuses(l *link, c *venue.Command, now venue.Nanos) venue.Reas
 		return venue.BadIntent
 	case (c.Inst != 0 || c.Op != venue.CancelAll) && g.enc.in(c.Inst) == nil:
 		return venue.UnknownSymbol
-	case c.Op != venue.CancelAll && (c.Slot == 0 || int(c.Slot) >= len(g.places)):
+	case (c.Op == venue.New || c.Op == venue.Amend) && (c.Slot == 0 || int(c.Slot) >= len(g.places)):
 		return venue.BadIntent
 	case l == nil:
 		return venue.ConnectionLost
@@ -386,6 +387,9 @@ func (g *Gateway) SubmitBatch(cs []*venue.Command) venue.Sent {
 
 // age is how long ago the venue had the order of a slot, 0 while it has not said so: the dearest.
 func (g *Gateway) age(slot uint32, now venue.Nanos) venue.Nanos {
+	if int(slot) >= len(g.born) {
+		return 0
+	}
 	if b := g.born[slot].Load(); b != 0 {
 		return now - venue.Nanos(b)
 	}
@@ -404,7 +408,23 @@ func (g *Gateway) ask(c *venue.Command, now venue.Nanos) asked {
 
 func askedOf(c *venue.Command, req uint64, now venue.Nanos) asked {
 	return asked{op: c.Op, kind: c.Type, tif: c.TIF, side: c.Side, inst: c.Inst, slot: c.Slot, req: req,
-		client: c.Client, target: c.Target, price: c.Price, qty: c.Qty, at: now}
+		client: c.Client, target: c.Target, price: c.Price, qty: c.Qty, at: now, born: now}
+}
+
+// Adopt implements wire.Gateway. Amends leave an order its client id here, so that what followed does not matter.
+func (g *Gateway) Adopt(c *venue.Command, _ []uint64) {
+	k, ok := kindOf(c)
+	if !ok || g.enc.in(c.Inst) == nil || c.Slot == 0 || int(c.Slot) >= len(g.places) || !g.asks.room(1) {
+		return
+	}
+	a := g.ask(c, g.cfg.Clock.Now()) // whoever sent it has sent nothing since
+	a.adopted, a.born = true, c.Decided
+	if k == limitGTC || k == limitIOC {
+		a.deadline = a.at + takeWithin
+	}
+	g.asks.push(&a)
+	g.places[c.Slot] = placed{c.Client, c.Inst, k}
+	g.born[c.Slot].Store(0)
 }
 
 // send publishes what is asked and writes g.buf.
@@ -445,7 +465,13 @@ func (g *Gateway) undo(req uint64, why venue.Reason) venue.Sent {
 // wrong or lacks a permission.
 func (g *Gateway) Run(ctx context.Context, out venue.Reports) error {
 	g.mu.Lock()
-	g.out = out
+	g.out, g.ctx = out, ctx
 	g.mu.Unlock()
-	return g.connect(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { g.doubts(ctx) })
+	err := g.connect(ctx)
+	cancel()
+	wg.Wait()
+	return err
 }

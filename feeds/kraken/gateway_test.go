@@ -60,6 +60,7 @@ type desk struct {
 	lost   chan struct{}
 	next   uint64
 	slot   uint32
+	opt    kraken.GatewayOptions
 	stop   func() error // of the gateway
 }
 
@@ -110,6 +111,7 @@ func open(t *testing.T, o option) *desk {
 	if o.change != nil {
 		o.change(&opt)
 	}
+	d.opt = opt
 	d.gate, err = kraken.NewGateway(opt)
 	require.NoError(t, err)
 	if !o.noSocket {

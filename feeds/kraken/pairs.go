@@ -115,27 +115,6 @@ func feeSteps(p *fastjson.Value) ([]FeeStep, error) {
 	return out, nil
 }
 
-// OwnFees asks what the account of a gateway pays now, by the pair's REST name, which is also the venue's name in the
-// answer.
-func (g *Gateway) OwnFees(ctx context.Context, name string) (fees venue.Fees, err error) {
-	err = g.rest.private(ctx, "TradeVolume", "&pair="+name, 1, func(v *fastjson.Value) error {
-		var doc wire.Doc
-		taker, why := doc.Fixed(v.Get("fees", name, "fee"), fixed.RateScale-2)
-		if why != venue.OK {
-			return fmt.Errorf("the taker fee of %s is %s", name, why)
-		}
-		maker := taker
-		if m := v.Get("fees_maker", name, "fee"); m != nil {
-			if maker, why = doc.Fixed(m, fixed.RateScale-2); why != venue.OK {
-				return fmt.Errorf("the maker fee of %s is %s", name, why)
-			}
-		}
-		fees = venue.Fees{Maker: fixed.Rate(maker), Taker: fixed.Rate(taker), In: venue.FeeInQuote}
-		return nil
-	})
-	return fees, err
-}
-
 // oldest are the names that the ledger of balances has for assets since before it had others.
 var oldest = map[string]string{
 	"XXBT": "XBT", "XETH": "ETH", "XLTC": "LTC", "XXDG": "XDG", "XXLM": "XLM", "XXMR": "XMR", "XXRP": "XRP", "XZEC": "ZEC", "XETC": "ETC", "XREP": "REP",

@@ -1,6 +1,7 @@
 package kraken
 
 import (
+	"context"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -30,8 +31,10 @@ type state struct {
 // request is one instruction on its way.
 type request struct {
 	asked
-	// answered: nothing more is expected. told: its fate was reported as unknown.
+	// answered: nothing more is expected. told: its fate was reported as unknown, and is asked for at due.
 	answered, told bool
+	due            venue.Nanos
+	misses         int // answers that did not show its order, once it could no longer be executed
 }
 
 // order is one order of the account as reports have shown it. client 0 is a foreign one.
@@ -77,7 +80,7 @@ func (g *Gateway) catchUp() {
 			delete(s.requests, a.req)
 			continue
 		}
-		r := &request{asked: a}
+		r := &request{asked: a, told: a.adopted}
 		s.requests[a.req] = append(s.requests[a.req], r)
 		s.waiting = append(s.waiting, r)
 		switch a.op {
@@ -87,9 +90,15 @@ func (g *Gateway) catchUp() {
 				o = &order{client: a.target, in: s.byInst[a.inst]}
 				s.orders[a.target] = o
 			}
-			o.slot = a.slot
+			if a.slot != 0 {
+				o.slot = a.slot
+			}
 			o.cancelled = o.cancelled || a.op == venue.Cancel
 		case venue.New:
+			if o := s.orders[a.client]; o != nil { // adopted, and the stream was quicker
+				o.slot, r.answered = a.slot, o.acked
+				break
+			}
 			s.orders[a.client] = &order{client: a.client, slot: a.slot, in: s.byInst[a.inst], side: a.side, kind: a.kind, tif: a.tif, price: a.price, qty: a.qty}
 		}
 	}
@@ -219,7 +228,7 @@ func (g *Gateway) unknown(r *request, now venue.Nanos) {
 	if r.told || r.answered {
 		return
 	}
-	r.told = true
+	r.told, r.due = true, now+settled
 	g.count.Unknown.Add(1)
 	g.queued = append(g.queued, venue.Report{Kind: venue.SentReport, Venue: g.cfg.Venue, Inst: r.inst, Slot: r.slot, Client: r.subject(),
 		Flags: uint8(venue.Maybe), Reason: venue.Timeout, Recv: now, At: now, Seq: uint64(r.op)})
@@ -233,7 +242,8 @@ func (r *request) subject() uint64 {
 	return r.target
 }
 
-// overdue reports the requests that have waited too long; all of them when the connection that could answer is gone.
+// overdue reports the requests that have waited too long; all of them when the connection that could answer is gone. Those
+// about one order are then asked for until they are settled (doubt.go).
 func (g *Gateway) overdue(now venue.Nanos, all bool) {
 	s := &g.state
 	front := 0
@@ -241,8 +251,11 @@ func (g *Gateway) overdue(now venue.Nanos, all bool) {
 		if !r.answered && (all || now-r.at >= answerWithin) {
 			g.unknown(r, now)
 		}
-		if front == i && (r.answered || r.told && (all || now-r.at > 60*venue.Second)) {
-			front++ // beyond this nothing will come for it on this connection
+		if r.told && r.op == venue.CancelAll {
+			r.answered = true // what became of its orders, they say themselves
+		}
+		if front == i && r.answered {
+			front++
 			s.forget(r)
 		}
 	}
@@ -264,13 +277,12 @@ func (s *state) forget(r *request) {
 	}
 }
 
-// deliver hands the queued reports over; a full ring is waited for.
-func (g *Gateway) deliver(out venue.Reports) {
-	for len(g.queued) > 0 && out != nil {
-		if out.Put(g.queued) == venue.OK {
+// deliver hands the queued reports over; a full ring is waited for as long as ctx lasts.
+func (g *Gateway) deliver(ctx context.Context, out venue.Reports) {
+	for len(g.queued) > 0 && out != nil && out.Put(g.queued) != venue.OK {
+		if g.cfg.Clock.Sleep(ctx, 20*venue.Microsecond) != nil {
 			break
 		}
-		<-g.cfg.Clock.Timer(20 * venue.Microsecond).C
 	}
 	g.queued = g.queued[:0]
 }

@@ -204,7 +204,7 @@ func (g *Gateway) look(s *session) {
 	now := g.cfg.Clock.Now()
 	g.catchUp()
 	g.overdue(now, false)
-	g.deliver(g.out)
+	g.deliver(g.ctx, g.out)
 	if now-s.arming >= deadManEvery {
 		g.arm(s)
 	}
@@ -297,7 +297,7 @@ func (g *Gateway) message(s *session, msg []byte, recv venue.Nanos) error {
 	default:
 		err = g.answer(s, v, recv)
 	}
-	g.deliver(g.out)
+	g.deliver(g.ctx, g.out)
 	return err
 }
 
@@ -352,6 +352,6 @@ func (g *Gateway) lost(s *session) {
 	now := g.cfg.Clock.Now()
 	g.catchUp()
 	g.overdue(now, true)
-	g.deliver(g.out)
+	g.deliver(g.ctx, g.out)
 	g.state.missed = true
 }

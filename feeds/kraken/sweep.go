@@ -21,12 +21,9 @@ const (
 )
 
 // Sweep implements venue.Gateway: open orders, the executions since an instant, orders that ended since, and free balances,
-// all flagged Recovered. An order of ours that is neither open nor ended is reported NotFound, which proves nothing by
-// itself. Reports of orders that this process did not place have no slot; foreign ones have no client id either.
-//
-// It may run beside Run: what both find is reported twice and known by its ids.
+// all flagged Recovered. What both Sweep and Run find is reported twice and known by its ids.
 func (g *Gateway) Sweep(ctx context.Context, since venue.Nanos, out venue.Reports) error {
-	w := &sweep{g: g, names: map[string]*venue.Instrument{}, found: map[string]*sweptOrder{}, seen: map[string]bool{}, asked: g.cfg.Clock.Now()}
+	w := g.newSweep(since)
 	if err := w.pairs(ctx); err != nil {
 		return err
 	}
@@ -48,20 +45,28 @@ func (g *Gateway) Sweep(ctx context.Context, since venue.Nanos, out venue.Report
 	if err := g.rest.private(ctx, "BalanceEx", "", 1, w.balances); err != nil {
 		return err
 	}
-	return w.report(out)
+	return w.report(ctx, out)
 }
 
 // sweep gathers what REST says before any of it is reported, so that a sweep that fails half-way has said nothing.
 type sweep struct {
-	g      *Gateway
-	doc    wire.Doc
-	names  map[string]*venue.Instrument // by every name of REST
-	orders []*sweptOrder
-	found  map[string]*sweptOrder // by the venue's id
-	trades []sweptTrade
-	seen   map[string]bool // trades, and the orders that strangers asks for
-	free   []sweptBalance
-	asked  venue.Nanos
+	g     *Gateway
+	doc   wire.Doc
+	names map[string]*venue.Instrument // by every name of REST
+	// altnames are the names that REST is asked by.
+	altnames map[*venue.Instrument]string
+	orders   []*sweptOrder
+	found    map[string]*sweptOrder // by the venue's id
+	trades   []sweptTrade
+	seen     map[string]bool // trades, and the orders that strangers asks for
+	free     []sweptBalance
+	asked    venue.Nanos
+	since    venue.Nanos
+}
+
+func (g *Gateway) newSweep(since venue.Nanos) *sweep {
+	return &sweep{g: g, names: map[string]*venue.Instrument{}, altnames: map[*venue.Instrument]string{}, found: map[string]*sweptOrder{}, seen: map[string]bool{},
+		asked: g.cfg.Clock.Now(), since: since}
 }
 
 type sweptOrder struct {
@@ -100,6 +105,7 @@ func (w *sweep) pairs(ctx context.Context) error {
 			if in != nil {
 				w.names[name], w.names[string(p.GetStringBytes("altname"))], w.names[in.Symbol] = in, in, in
 				w.names[string(p.GetStringBytes("wsname"))] = in
+				w.altnames[in] = string(p.GetStringBytes("altname"))
 			}
 			return nil
 		})
@@ -247,7 +253,7 @@ func (w *sweep) balances(v *fastjson.Value) error {
 }
 
 // report turns what was gathered into reports: orders, then trades, then ends, then balances.
-func (w *sweep) report(out venue.Reports) error {
+func (w *sweep) report(ctx context.Context, out venue.Reports) error {
 	g := w.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -278,12 +284,12 @@ func (w *sweep) report(out venue.Reports) error {
 	for _, s := range w.orders {
 		w.ended(known[s], s, now)
 	}
-	w.missing(now)
+	w.settle(now)
 	for _, b := range w.free {
 		g.balanceIs(b.ccy, b.free, now, now, venue.Recovered)
 	}
-	g.deliver(out)
-	return nil
+	g.deliver(ctx, out)
+	return ctx.Err()
 }
 
 // adopt is the order that REST shows, with its numbers.
@@ -326,21 +332,6 @@ func (w *sweep) ended(o *order, s *sweptOrder, now venue.Nanos) {
 		}
 	}
 	g.state.end(o, g)
-}
-
-// missing reports the orders that we sent before the sweep began and that no list shows.
-func (w *sweep) missing(now venue.Nanos) {
-	g := w.g
-	seen := map[uint64]bool{}
-	for _, s := range w.orders {
-		seen[s.client] = true
-	}
-	for _, r := range g.state.waiting {
-		o := g.state.of(r)
-		if r.op == venue.New && r.at < w.asked && !r.answered && o != nil && !o.acked && !seen[r.client] {
-			g.report(venue.NotFound, o, now, now).Flags = venue.Recovered
-		}
-	}
 }
 
 // instant reads seconds of UTC with a fraction; 0 for what is none.

@@ -21,6 +21,8 @@ type Account struct {
 	Funds []Funds
 	// Maker and Taker are the commission rates, charged in what a trade brings.
 	Maker, Taker fixed.Rate
+	// ReadOnly is a key that may not trade.
+	ReadOnly bool
 }
 
 // Funds is an amount of one asset at 10^-8.

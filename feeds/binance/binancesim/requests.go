@@ -43,6 +43,7 @@ var known = map[string]string{
 	"myTrades":                 "symbol orderId startTime endTime fromId limit",
 	"account.status":           "omitZeroBalances",
 	"account.commission":       "symbol",
+	"account.restrictions":     "",
 }
 
 // serve carries out a signed request of an account. Under mu.
@@ -62,7 +63,12 @@ func (s *Sim) serve(a *account, method string, q params, now venue.Nanos) ([]byt
 			return nil, fail(-1121, "Invalid symbol.")
 		}
 	}
+	if a.ReadOnly && (strings.HasPrefix(method, "order.") || method == "openOrders.cancelAll") && method != "order.status" {
+		return nil, &failure{401, -2015, "Invalid API-key, IP, or permissions for action.", ""}
+	}
 	switch method {
+	case "account.restrictions":
+		return fmt.Appendf(nil, `{"ipRestrict":true,"createTime":1748736000000,"enableReading":true,"enableWithdrawals":false,"enableInternalTransfer":false,"enableMargin":false,"enableFutures":false,"permitsUniversalTransfer":false,"enableVanillaOptions":false,"enableSpotAndMarginTrading":%t}`, !a.ReadOnly), nil
 	case "order.place", "order.test":
 		return s.place(a, p, q, method == "order.test", now)
 	case "order.cancel":

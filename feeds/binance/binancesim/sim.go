@@ -126,6 +126,7 @@ func (s *Sim) privateRoutes(rest string) {
 		verb, path, _ := strings.Cut(e.pattern, " ")
 		s.rest(verb+" "+rest+path, e.method, e.weight)
 	}
+	s.rest("GET /sapi/v1/account/apiRestrictions", "account.restrictions", 1)
 	s.server.Rest("GET "+rest+"/ping", s.tooMany, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
 	s.server.Rest("GET "+rest+"/time", s.tooMany, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"serverTime":%d}`, ms(s.cfg.Clock.Now()))

@@ -20,6 +20,8 @@ type Account struct {
 	Money  []Money
 	// Maker and Taker are rates; a negative one is a rebate.
 	Maker, Taker fixed.Rate
+	// ReadOnly is a key that may not trade.
+	ReadOnly bool
 }
 
 // Money is an amount of a currency.

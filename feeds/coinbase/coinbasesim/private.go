@@ -53,6 +53,9 @@ func (s *Sim) openPrivate() error {
 	s.private("GET", "/orders/historical/{id}", s.oneOrder)
 	s.private("GET", "/accounts", s.listAccounts)
 	s.private("GET", "/transaction_summary", s.summary)
+	s.private("GET", "/key_permissions", func(a *account, _ *http.Request, _ []byte, _ venue.Nanos) reply {
+		return ok(`{"can_view":true,"can_trade":%t,"can_transfer":false,"portfolio_uuid":"00000000-0000-0000-0000-000000000001","portfolio_type":"DEFAULT"}`, !a.ReadOnly)
+	})
 	s.private("GET", "/products", func(*account, *http.Request, []byte, venue.Nanos) reply { return reply{http.StatusOK, s.productList()} })
 	s.server.Rest("GET "+api+"/time", tooMany, func(w http.ResponseWriter, _ *http.Request) {
 		now := s.cfg.Clock.Now()
@@ -134,6 +137,9 @@ func (s *Sim) obey(h http.Header, r *http.Request, body []byte, now venue.Nanos,
 		return http.StatusTooManyRequests, []byte(`{"id":"rate_limit_exceeded","message":"rate limit exceeded"}`), nil
 	}
 	a.used++
+	if a.ReadOnly && r.Method == http.MethodPost {
+		return http.StatusForbidden, []byte(`{"error":"PERMISSION_DENIED","message":"Missing required scopes"}`), nil
+	}
 	x := do(a, r, body, now)
 	return x.code, x.body, nil
 }

@@ -20,6 +20,8 @@ type AccountConfig struct {
 	Maker, Taker decimal.Decimal
 	// Balances by asset (BTC, USD). An asset that is missing is none.
 	Balances map[string]decimal.Decimal
+	// ReadOnly is a key that may not trade.
+	ReadOnly bool
 }
 
 // AccountCounters are exact tallies of an account, readable from any thread: what was refused, by rule.

@@ -30,6 +30,10 @@ func (s *Sim) addOne(x *peer, a *account, q *command, p *params) {
 		s.deny(x, q, why)
 		return
 	}
+	if a.ReadOnly {
+		s.deny(x, q, "EGeneral:Permission denied")
+		return
+	}
 	o, why := s.check(a, p, p.Symbol, q.in)
 	if why == "" && p.Validate {
 		x.reply(s.result(q, q.Method, `"result":{},"success":true`), q.in)

@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -32,6 +33,7 @@ type endpoint struct {
 func (s *Sim) endpoints() map[string]endpoint {
 	return map[string]endpoint{
 		"GetWebSocketsToken": {1, s.restToken},
+		"GetApiKeyInfo":      {1, s.restKey},
 		"Balance":            {1, s.restBalance},
 		"BalanceEx":          {1, s.restBalanceEx},
 		"OpenOrders":         {1, s.restOpen},
@@ -119,6 +121,20 @@ func (s *Sim) restToken(a *account, _ url.Values, now venue.Nanos) (result, why 
 	token := base64.RawURLEncoding.EncodeToString([]byte(ident('K', s.lastToken) + ident('k', s.cfg.Seed)))
 	a.tokens[token] = now
 	return fmt.Sprintf(`{"token":%q,"expires":900}`, token), ""
+}
+
+func (s *Sim) restKey(a *account, _ url.Values, _ venue.Nanos) (result, why string) {
+	may := `"query-funds","query-open-trades","query-closed-trades"`
+	if !a.ReadOnly {
+		may += `,"modify-trades","close-trades"`
+	}
+	return fmt.Sprintf(`{"api_key_name":"simulated","api_key":%q,"nonce_window":"0","permissions":[%s],"valid_until":"0"}`, a.Key, may), ""
+}
+
+// time answers GET /0/public/Time.
+func (s *Sim) time(w http.ResponseWriter, _ *http.Request) {
+	now := time.Unix(0, int64(s.cfg.Clock.Now())).UTC()
+	fmt.Fprintf(w, `{"error":[],"result":{"unixtime":%d,"rfc1123":%q}}`, now.Unix(), now.Format(time.RFC1123))
 }
 
 // ledgerName is the name of an asset in balances, which is older than that in pairs.

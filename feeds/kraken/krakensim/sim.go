@@ -98,6 +98,7 @@ func New(cfg Config) (*Sim, error) {
 	}
 	s.server.Socket("/v2", s.session)
 	s.server.Rest("GET /0/public/AssetPairs", tooMany, s.assetPairs)
+	s.server.Rest("GET /0/public/Time", tooMany, s.time)
 	if len(s.accounts) > 0 {
 		s.server.Socket("/auth/v2", s.privateSession)
 		s.server.Rest("POST /0/private/", tooMany, s.privateREST)

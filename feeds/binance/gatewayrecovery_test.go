@@ -1,0 +1,138 @@
+package binance_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"oneprice/books/venue"
+	"oneprice/feeds/binance"
+	"oneprice/feeds/sign"
+	"oneprice/feeds/venuesim"
+	"oneprice/feeds/wire"
+)
+
+// earlier leaves the orders of an earlier run behind: one that rests, one that was replaced, one that was cancelled after
+// a fill of a part. later are the client ids of what followed each.
+func (r *rig) earlier() (orders [3]*venue.Command, later [3][]uint64) {
+	bid, ask := r.touch(venue.Buy), r.touch(venue.Sell)
+	rests := r.send(r.new(venue.Limit, venue.GTC, venue.Buy, bid-1000, 1000))
+	moved := r.send(r.new(venue.Limit, venue.GTC, venue.Buy, bid-1000, 2000))
+	part := r.send(r.new(venue.Limit, venue.GTC, venue.Sell, bid, 2_00000)) // more than stands there
+	r.until("three orders", func() bool {
+		return r.of(rests).saw(venue.Ack) && r.of(moved).saw(venue.Ack) && r.of(part).saw(venue.Ack) && r.of(part).filled > 0
+	})
+	reduce := r.send(r.about(venue.Amend, moved, bid-1000, 1900))
+	r.until("the reduction", func() bool { return r.of(moved).last.Seq == reduce.Client })
+	replace := r.send(r.about(venue.Amend, moved, bid-900, 1800))
+	r.until("the replacement", func() bool { return r.of(moved).last.Seq == replace.Client })
+	failed := r.send(r.about(venue.Amend, moved, ask*6, 1800))
+	r.until("a refused amend", func() bool { return r.of(moved).saw(venue.AmendRejected) })
+	require.Equal(r.t, failed.Client, r.of(moved).last.Seq)
+	quit := r.send(r.about(venue.Cancel, part, 0, 0))
+	r.until("the cancel", func() bool { return r.of(part).end == venue.Cancelled })
+	return [3]*venue.Command{rests, moved, part}, [3][]uint64{nil, {reduce.Client, replace.Client, failed.Client}, {quit.Client}}
+}
+
+func (r *rig) sweep() *book {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	b := newBook()
+	require.NoError(r.t, r.gw.Sweep(ctx, 0, b))
+	return b
+}
+
+func TestGateway_ordersOfAnEarlierRunAreCancelledByTheirClientIDs(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	orders, later := r.earlier()
+	rests, moved := orders[0], later[1][1]
+	r.restart(nil)
+	r.until("the session", r.gw.Ready)
+	swept := r.sweep()
+	require.Zero(t, swept.orders[rests.Client].last.Slot)
+	require.True(t, swept.orders[rests.Client].saw(venue.Ack))
+	require.True(t, swept.orders[moved].saw(venue.Ack), "a replaced order has its amend's id")
+	cancel := func(target uint64, slot uint32) *venue.Command {
+		r.next++
+		return r.send(&venue.Command{Op: venue.Cancel, Venue: 1, Inst: 1, Slot: slot, Client: r.next, Target: target})
+	}
+	cancel(rests.Client, 0)
+	cancel(moved, 77)
+	cancel(12345, 0)
+	r.until("two cancels", func() bool {
+		a, b := r.book.orders[rests.Client], r.book.orders[moved]
+		return a != nil && a.end == venue.Cancelled && b != nil && b.end == venue.Cancelled
+	})
+	require.Empty(t, r.openAtVenue())
+	r.until("the refusal of a third", func() bool { return r.book.orders[12345].saw(venue.CancelRejected) })
+	require.Equal(t, venue.UnknownTarget, r.book.orders[12345].last.Reason)
+}
+
+func TestGateway_adoptedOrdersAreFoundByAnyOfTheirIDs(t *testing.T) {
+	for _, swept := range []bool{false, true} {
+		r := newRig(t, rigOptions{})
+		orders, later := r.earlier()
+		r.restart(func() {
+			for i, c := range orders {
+				c.Slot = uint32(100 + i)
+				r.gw.Adopt(c, later[i])
+			}
+			if swept {
+				r.fault.Set(venuesim.Rates{venuesim.Refuse: 1_000_000})
+			}
+		})
+		rests, moved, part := orders[0], orders[1], orders[2]
+		if swept { // nothing but REST says what became of them
+			b := r.sweep()
+			require.True(t, b.orders[moved.Client].saw(venue.Ack))
+			require.EqualValues(t, 101, b.orders[moved.Client].last.Slot)
+			require.Equal(t, venue.Cancelled, b.orders[part.Client].end)
+			require.Equal(t, b.orders[part.Client].stated, b.orders[part.Client].filled)
+			r.fault.Set(venuesim.Rates{})
+		} else {
+			r.until("their fates", func() bool {
+				return r.of(rests).saw(venue.Ack) && r.of(moved).saw(venue.Ack) && r.of(part) != nil && r.of(part).end == venue.Cancelled &&
+					r.of(part).filled == r.of(part).stated
+			})
+			require.Positive(t, int64(r.of(part).filled))
+			require.EqualValues(t, 1800, r.of(moved).open)
+		}
+		r.until("the session", r.gw.Ready)
+		r.until("an amend", func() bool { return r.gw.Submit(r.about(venue.Amend, moved, moved.Price+50, 1700)) == venue.Out })
+		r.until("its effect", func() bool { return r.of(moved).saw(venue.Amended) && r.of(moved).open == 1700 })
+		r.next++
+		r.send(&venue.Command{Op: venue.CancelAll, Venue: 1, Client: r.next})
+		r.until("the end", func() bool {
+			return r.of(rests) != nil && r.of(rests).end == venue.Cancelled && r.of(moved).end == venue.Cancelled
+		})
+		require.Equal(t, uint32(101), r.of(moved).last.Slot)
+	}
+}
+
+func TestGateway_checkSaysTheClockTheKeyAndTheFees(t *testing.T) {
+	both(t, func(t *testing.T, hmac bool) {
+		r := newRig(t, rigOptions{hmac: hmac})
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		a, err := r.gw.Check(ctx)
+		require.NoError(t, err)
+		require.True(t, a.Stated && a.Trade && !a.Withdraw)
+		require.LessOrEqual(t, max(a.Offset, -a.Offset), a.Within, "it is our own clock")
+		require.Len(t, a.Fees, 1)
+		require.EqualValues(t, 100_000, a.Fees[0].Taker)
+		o := r.opt
+		o.Secret = sign.SecretOf("test", []byte("another"))
+		if !hmac {
+			o.Key = sign.SecretOf("test", []byte(macKey))
+		}
+		g, err := binance.NewGateway(o)
+		require.NoError(t, err)
+		_, err = g.Check(ctx)
+		var e *wire.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, wire.Auth, e.Kind)
+	})
+}
