@@ -68,11 +68,11 @@ func (j *Journal) Operator(k venue.OpKind, v venue.ID, now venue.Nanos) bool {
 		return true
 	}
 	x := &j.values[j.kills[v]]
-	x.Value = 0
+	x.Value, x.At = 0, now
 	if k == venue.OpKill {
 		x.Value = 1
 	}
-	return j.put(x, now)
+	return j.put(x)
 }
 
 // Note keeps a small named value, the last of its name: a day's order count, a realised loss, a waiver with its text.
@@ -83,10 +83,10 @@ func (j *Journal) Note(name, text string, amount int64, scale uint8, now venue.N
 		return fmt.Errorf("journal: a name of %d bytes (1..%d) with a text of %d (0..%d)", len(name), MaxName, len(text), MaxText)
 	}
 	x := &j.values[j.place(name)]
-	x.Value, x.Scale = amount, scale
+	x.Value, x.Scale, x.At = amount, scale, now
 	x.Text = [MaxText + 1]byte{}
 	x.Text[0] = uint8(copy(x.Text[1:], text))
-	if !j.put(x, now) {
+	if !j.put(x) {
 		return ErrFull
 	}
 	return nil
@@ -109,7 +109,7 @@ func (j *Journal) place(name string) int {
 func (j *Journal) adopt(before []Value) {
 	for _, v := range before {
 		x := &j.values[j.place(v.Name)]
-		x.Value, x.Scale = v.Value, v.Scale
+		x.Value, x.Scale, x.At = v.Value, v.Scale, v.At
 		x.Text[0] = uint8(copy(x.Text[1:], v.Text))
 	}
 	j.kills = make([]int, len(j.cfg.Venues))
@@ -125,16 +125,9 @@ func (j *Journal) adopt(before []Value) {
 func killName(venue string) string { return "kill:" + venue }
 
 // put writes a value, or owes it.
-func (j *Journal) put(x *value, now venue.Nanos) bool {
-	r := j.cell()
-	if r == nil {
-		x.Owed, j.owing = true, true
-		return false
-	}
-	x.Owed = false
-	*as[value](r) = *x
-	j.seal(r, named, now)
-	return true
+func (j *Journal) put(x *value) bool {
+	x.Owed, j.owing = true, true
+	return j.settle()
 }
 
 // Room reports whether new orders fit: records and reserved ids. The engine only.
@@ -204,7 +197,7 @@ func (j *Journal) settle() bool {
 		}
 		x.Owed = false
 		*as[value](r) = *x
-		j.seal(r, named, 0)
+		j.seal(r, named, x.At)
 	}
 	j.owing = false
 	return true
@@ -236,8 +229,9 @@ func (j *Journal) Checkpoint(d *desk.Desk) error {
 	j.seal(r, begin, d.Now)
 	j.holdings(d)
 	for i := range j.values {
-		j.put(&j.values[i], d.Now)
+		j.values[i].Owed, j.owing = true, true
 	}
+	j.settle() // it has room, as seen above
 	r = j.turn()
 	*as[span](r) = span{j.seq - from}
 	j.seal(r, end, d.Now)

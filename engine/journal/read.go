@@ -219,7 +219,7 @@ func (r *replay) apply(x *record) error {
 	case report:
 		r.report(as[venue.Report](x))
 	case named:
-		r.value(as[value](x), x.At)
+		r.value(as[value](x))
 	case missed:
 		g := as[gap](x)
 		if r.s.Missed.Count == 0 || g.Since < r.s.Missed.Since {
@@ -313,8 +313,8 @@ func (r *replay) fill(p *venue.Report, o *Order) {
 	orders.Advance(&o.Order, p)
 }
 
-func (r *replay) value(v *value, at venue.Nanos) {
-	x := Value{Name: text(v.Name[:]), Text: text(v.Text[:]), Value: v.Value, Scale: v.Scale, At: at}
+func (r *replay) value(v *value) {
+	x := Value{Name: text(v.Name[:]), Text: text(v.Text[:]), Value: v.Value, Scale: v.Scale, At: v.At}
 	if i, ok := r.values[x.Name]; ok {
 		r.s.Values[i] = x
 		return

@@ -65,6 +65,7 @@ type gap struct {
 // value is a small named fact. Name[0] and Text[0] are lengths.
 type value struct {
 	Value int64
+	At    venue.Nanos
 	Scale uint8
 	Owed  bool // the engine's: it has not been written as it is now
 	Name  [MaxName + 1]byte
