@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"oneprice/books"
 	"oneprice/books/venue"
 	"oneprice/engine/audit"
 	"oneprice/feeds/venuesim"
@@ -266,4 +267,38 @@ func (a *frozenAudit) take(e *audit.Entry) {
 	case a.silent:
 		a.others++
 	}
+}
+
+func TestNotLive_countsOrdersThatTheAuditShowsOnUntrustedBooks(t *testing.T) {
+	dir := t.TempDir()
+	in := &venue.Instrument{Inst: 1, Venue: 1, Name: "a:X"}
+	ring, w, err := audit.Open(audit.Config{Dir: dir, Catalogue: audit.Catalogue{Instruments: []*venue.Instrument{nil, in}, Venues: []string{"", "a"}, Strategies: []string{"s"}}})
+	require.NoError(t, err)
+	var rs []audit.Record
+	add := func(set func(*audit.Record)) {
+		rs = append(rs, audit.Record{})
+		r := &rs[len(rs)-1]
+		r.Reset(uint64(len(rs)), venue.Nanos(len(rs)))
+		set(r)
+	}
+	order := func(op venue.Op) {
+		add(func(r *audit.Record) { r.SetOrder(&venue.Command{Op: op, Venue: 1, Inst: 1}) })
+	}
+	book := func(s books.State, why venue.Reason) { add(func(r *audit.Record) { r.SetBook(1, 1, s, why, 0) }) }
+	add(func(r *audit.Record) { r.SetStart(1) })
+	order(venue.New) // counts: nothing was Live yet
+	book(books.Live, venue.OK)
+	order(venue.New)
+	order(venue.Amend)
+	book(books.Stale, venue.TooOld)
+	order(venue.Cancel)
+	order(venue.Amend) // counts
+	book(books.Live, venue.OK)
+	book(books.Stale, venue.SequenceGap)
+	order(venue.New) // counts
+	require.True(t, ring.Put(rs))
+	require.NoError(t, w.Close())
+	n, err := notLive(dir, w.Epoch())
+	require.NoError(t, err)
+	require.EqualValues(t, 3, n)
 }
