@@ -40,12 +40,13 @@ type BookStatus struct {
 	State  books.State
 	Why    venue.Reason
 	Silent bool
-	Age    venue.Nanos
-	Lag    venue.Nanos
-	Seq    uint64
-	Gaps   uint64
-	Bid    fixed.Price
-	Ask    fixed.Price
+	// Age is since the last message, negative before the first.
+	Age  venue.Nanos
+	Lag  venue.Nanos
+	Seq  uint64
+	Gaps uint64
+	Bid  fixed.Price
+	Ask  fixed.Price
 }
 
 // Who owns the board's copy.
@@ -81,8 +82,11 @@ func (e *Engine) fill(s *Status) {
 	for i, b := range d.Books {
 		x := BookStatus{}
 		if b != nil {
-			x = BookStatus{State: b.State(), Why: b.Why(), Silent: e.silent[i], Age: d.Now - b.Recv(), Lag: b.Lag(), Seq: b.Seq(), Gaps: b.Counters().Gaps,
+			x = BookStatus{State: b.State(), Why: b.Why(), Silent: e.silent[i], Age: -1, Lag: b.Lag(), Seq: b.Seq(), Gaps: b.Counters().Gaps,
 				Bid: b.Best(venue.Buy).Price, Ask: b.Best(venue.Sell).Price}
+			if b.Recv() != 0 {
+				x.Age = d.Now - b.Recv()
+			}
 		}
 		s.Books = append(s.Books, x)
 	}

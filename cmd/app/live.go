@@ -116,7 +116,11 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	policy, spin := processors(policy, len(a.Venues)-1, faults.log)
+	conns := len(a.Venues) - 1
+	if o.Accounts != nil {
+		conns *= 2 // one for market data, one for orders
+	}
+	policy, spin := processors(policy, conns, faults.log)
 	l := &Live{edges: o.Edges, faults: faults, Address: address, Feeders: make([]wire.Feeder, len(a.Venues)), Began: time.Now(), spin: spin}
 	if err := l.assemble(a, o, policy, tick.C); err != nil {
 		return nil, err
@@ -135,7 +139,7 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 func (l *Live) assemble(a *Assembly, o LiveOptions, policy engine.Policy, tick <-chan time.Time) error {
 	var orders func(*Trading) (*orderSide, error)
 	if o.Accounts != nil {
-		orders = func(t *Trading) (*orderSide, error) { return newOrderSide(t, o.Edges, o.Accounts, o.Seed) }
+		orders = func(t *Trading) (*orderSide, error) { return newOrderSide(t, o.Edges, o.Accounts, l.spin, o.Seed) }
 	}
 	shadow, err := keepWarm(policy, a.Config, a.Facts, o.Clock)
 	if err != nil {

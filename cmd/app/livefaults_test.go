@@ -241,3 +241,21 @@ func TestLive_nothingAtAllIsNoStart(t *testing.T) {
 		require.ErrorContains(t, err, v+": connect: transient: ws://"+at)
 	}
 }
+
+func TestFirstLook_whatHasNoPriceAndNoSiblingTakesNoOrders(t *testing.T) {
+	c, err := ReadConfig("demo", nil)
+	require.NoError(t, err)
+	f := func(prices ...FoundPrice) (*Assembly, *logged, error) {
+		a, err := Assemble(c, &Facts{Prices: prices})
+		require.NoError(t, err)
+		out := &logged{}
+		return a, out, a.missed(slog.New(slog.NewTextHandler(out, nil)))
+	}
+	a, out, err := f(FoundPrice{"kraken:BTC/USD", "60000"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"binance:ETHUSDT", "coinbase:ETH-USD", "kraken:ETH/USD"}, a.Untraded)
+	require.Len(t, out.with("has shown no price and no other instrument gives one for its limits: it takes no orders in this run"), 3)
+	require.Len(t, out.with("has shown no price: its limits follow the price of another instrument of product BTC"), 2)
+	_, _, err = f()
+	require.ErrorContains(t, err, "nothing can be traded")
+}

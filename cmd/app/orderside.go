@@ -39,8 +39,8 @@ type orderSide struct {
 // reportRecords is the room of a ring of reports.
 const reportRecords = 1 << 13
 
-// newOrderSide makes the gateways of every venue that has an account.
-func newOrderSide(t *Trading, e Edges, accounts map[string]Account, seed uint64) (*orderSide, error) {
+// newOrderSide makes the gateways of every venue that has an account; spin makes their order connections busy-poll.
+func newOrderSide(t *Trading, e Edges, accounts map[string]Account, spin bool, seed uint64) (*orderSide, error) {
 	n := len(t.Venues)
 	s := &orderSide{names: make([]string, n), gateways: make([]wire.Gateway, n), live: make([]*ring.Ring[venue.Report], n), swept: make([]*ring.Ring[venue.Report], n),
 		again: make([]chan struct{}, n), clock: e.Clock}
@@ -60,7 +60,7 @@ func newOrderSide(t *Trading, e Edges, accounts map[string]Account, seed uint64)
 		again := make(chan struct{}, 1)
 		g, err := v.Adapter.Gateway(wire.GatewayConfig{Venue: venue.ID(id), Instruments: ins, Currency: t.currency, Net: e.Net, Clock: e.Clock, TLS: e.TLS,
 			WS: e.PrivateWS[v.Name], REST: e.REST[v.Name], Kill: &t.Kill, Slots: orderSlots, Account: a.Name, Shared: a.Shared, Tier: a.Tier, Key: a.Key, Secret: a.Secret,
-			Spin: t.policy == engine.Spin, Seed: seed + uint64(id), Lost: func() {
+			Spin: spin, Seed: seed + uint64(id), Lost: func() {
 				select {
 				case again <- struct{}{}:
 				default: // one is asked for already

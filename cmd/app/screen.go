@@ -138,7 +138,11 @@ func (s *screen) draw(w io.Writer, l *Live) {
 		} else if b.Silent {
 			state = "silent"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", in.Name, state, price(in, b.Bid), price(in, b.Ask), time.Duration(b.Age).Round(time.Millisecond),
+		age := "never"
+		if b.Age >= 0 {
+			age = time.Duration(b.Age).Round(time.Millisecond).String()
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", in.Name, state, price(in, b.Bid), price(in, b.Ask), age,
 			fixed.Decimal(st.Positions[i].Qty, in.QtyScale), st.Working[i].Buys, st.Working[i].Sells, b.Gaps)
 	}
 	t.Flush()

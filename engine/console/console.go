@@ -69,10 +69,11 @@ type Server struct {
 	http     http.Server
 	listener net.Listener
 
-	mu   sync.Mutex // never held while a client is written to
-	view *View      // nil before there is an engine
-	set  *metrics.Set
-	st   engine.Status
+	mu    sync.Mutex // never held while a client is written to
+	view  *View      // nil before there is an engine
+	shown venue.Nanos
+	set   *metrics.Set
+	st    engine.Status
 }
 
 // New makes a console; Run serves it.
@@ -97,7 +98,7 @@ func (s *Server) Show(v View) {
 	stats.Register(set, "oneprice_stage_ns", v.Latency...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.view, s.set = &v, set
+	s.view, s.shown, s.set, s.st = &v, v.Clock.Now(), set, engine.Status{}
 }
 
 // Run answers until ctx ends.
@@ -151,13 +152,14 @@ func (s *Server) answer(fine string, wrong func() string) http.HandlerFunc {
 
 // health says why the process is not well, "" while it starts and while the engine steps.
 func (s *Server) health() string {
-	switch {
-	case s.view == nil:
+	if s.view == nil {
 		return ""
-	case !s.view.Status(&s.st):
-		return "the engine has not stepped yet"
 	}
-	if age := s.view.Clock.Now() - s.st.Now; age > staleAfter {
+	last := s.shown
+	if s.view.Status(&s.st) {
+		last = s.st.Now
+	}
+	if age := s.view.Clock.Now() - last; age > staleAfter {
 		return fmt.Sprintf("the engine has not stepped for %v", time.Duration(age).Round(time.Second))
 	}
 	return ""
@@ -169,8 +171,11 @@ func (s *Server) ready() string {
 		return "looking for first prices"
 	}
 	var bad []string
-	if why := s.health(); why != "" {
+	switch why := s.health(); {
+	case why != "":
 		bad = append(bad, why)
+	case s.st.Now == 0:
+		bad = append(bad, "the engine has not stepped yet")
 	}
 	for i := range s.st.Books {
 		in, b := s.view.Instruments[i], &s.st.Books[i]

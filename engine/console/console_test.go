@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,26 +40,26 @@ func serve(t *testing.T) (s *Server, addr string, get func(path string) (int, st
 	}
 }
 
-// fixedClock is a clock that stands.
-type fixedClock venue.Nanos
+// clock is a clock that a test sets.
+type clock struct{ atomic.Int64 }
 
-func (c fixedClock) Now() venue.Nanos { return venue.Nanos(c) }
+func (c *clock) Now() venue.Nanos { return venue.Nanos(c.Load()) }
 
-// view shows a status that may be absent, seen at an instant.
-func view(st *engine.Status, now venue.Nanos) View {
+// view shows a status that may be absent.
+func view(st *engine.Status) View {
 	return View{Status: func(dst *engine.Status) bool {
 		if st == nil {
 			return false
 		}
 		*dst = *st
 		return true
-	}, Clock: fixedClock(now), Instruments: []*venue.Instrument{nil, {Name: "a:X", QtyScale: 2}}, Currencies: []string{"", "USD"}, Reporting: 1,
+	}, Clock: &clock{}, Instruments: []*venue.Instrument{nil, {Name: "a:X", QtyScale: 2}}, Currencies: []string{"", "USD"}, Reporting: 1,
 		More: func(w io.Writer) { io.WriteString(w, "oneprice_more 1\n") }}
 }
 
 // status is that of an engine with one Live book.
 func status() *engine.Status {
-	st := &engine.Status{Worth: ledger.Worth{PnL: -123456789}, Positions: make([]desk.Position, 2), Working: make([]desk.Working, 2), Books: make([]engine.BookStatus, 2)}
+	st := &engine.Status{Now: 1, Worth: ledger.Worth{PnL: -123456789}, Positions: make([]desk.Position, 2), Working: make([]desk.Working, 2), Books: make([]engine.BookStatus, 2)}
 	st.Books[1].State = books.Live
 	return st
 }
@@ -67,7 +68,7 @@ func TestConsole_showsOneInstantOfTheEngine(t *testing.T) {
 	st := status()
 	st.Counters.Events, st.Counters.Refused[venue.Slippage], st.Positions[1].Qty = 7, 3, 150
 	s, _, get := serve(t)
-	s.Show(view(st, 0))
+	s.Show(view(st))
 	code, text := get("/metrics")
 	require.Equal(t, 200, code)
 	for _, want := range []string{"oneprice_events_total 7", `oneprice_refused_total{reason="slippage"} 3`, `oneprice_pnl{currency="USD"} -1.23456789`,
@@ -92,19 +93,25 @@ func TestConsole_saysWhatIsMissing(t *testing.T) {
 	}
 	f("/healthz", 200, "ok")
 	f("/readyz", 503, "looking for first prices")
-	s.Show(view(nil, 0))
-	f("/healthz", 503, "the engine has not stepped yet")
-	s.Show(view(status(), 4*venue.Second))
-	f("/healthz", 503, "the engine has not stepped for 4s")
-	f("/readyz", 503, "the engine has not stepped for 4s")
+	for _, st := range []*engine.Status{nil, status()} {
+		v, now := view(st), &clock{}
+		v.Clock = now
+		s.Show(v)
+		f("/healthz", 200, "ok")
+		now.Store(int64(4 * venue.Second))
+		f("/healthz", 503, "the engine has not stepped for 4s")
+		f("/readyz", 503, "the engine has not stepped for 4s")
+	}
+	s.Show(view(nil))
+	f("/readyz", 503, "the engine has not stepped yet")
 	st := status()
 	st.Books[1].Silent, st.Books[1].Age = true, 2500*venue.Millisecond
-	s.Show(view(st, 0))
+	s.Show(view(st))
 	f("/healthz", 200, "ok")
 	f("/readyz", 503, "a:X is silent for 2.5s")
 	st = status()
 	st.Books[1].State, st.Books[1].Why = books.Stale, venue.ConnectionLost
-	v := view(st, 0)
+	v := view(st)
 	v.Ready = func() string { return "the tape is broken off" }
 	s.Show(v)
 	f("/readyz", 503, "a:X is stale (connection_lost); the tape is broken off")
@@ -112,7 +119,7 @@ func TestConsole_saysWhatIsMissing(t *testing.T) {
 
 func TestConsole_aClientThatDoesNotReadHoldsNobodyUp(t *testing.T) {
 	s, addr, get := serve(t)
-	v := view(status(), 0)
+	v := view(status())
 	asked := make(chan struct{}, 2)
 	v.More = func(w io.Writer) {
 		io.WriteString(w, strings.Repeat("# filling\n", 1<<21)) // more than the sockets between us hold
