@@ -24,7 +24,12 @@ type market struct {
 	silence    venue.Nanos
 }
 
-const bookLimit = 1000
+const (
+	bookLimit = 1000
+	// attempts of connecting in attemptSpan, of the 300 that an address may make.
+	attempts    = 250
+	attemptSpan = 300 * venue.Second
+)
 
 var markets = map[string]market{
 	"binance":       {"wss://stream.binance.com:9443", "https://api.binance.com", "/stream", "/api/v3/depth", "100ms", 5, 6000, 50, 30 * venue.Second},
@@ -70,8 +75,8 @@ func newFeed(name string, decoder func(venue.ID, []*venue.Instrument) wire.Decod
 		Name: name, Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Spin: cfg.Spin,
 		URL:     func() string { return url },
 		Silence: m.silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: 8 << 20,
-		Backoff: wire.Backoff{Min: 100 * venue.Millisecond, Max: 10 * venue.Second}, Proven: 10 * venue.Second,
-		Attempts: wire.NewLimiter(cfg.Clock, 300, 300*venue.Second), Messages: wire.NewLimiter(cfg.Clock, m.perSecond-1, venue.Second),
+		Backoff: wire.Backoff{Min: 100 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 10 * venue.Second,
+		Attempts: wire.NewLimiter(cfg.Clock, attempts, attemptSpan), Messages: wire.NewLimiter(cfg.Clock, m.perSecond-1, venue.Second),
 		Decoder: func() wire.Decoder { return decoder(cfg.Venue, cfg.Instruments) },
 		Venue:   cfg.Venue, Insts: ids, Report: cfg.Report,
 		Opened: func() {

@@ -1,7 +1,6 @@
 package binance_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -14,125 +13,100 @@ import (
 	"oneprice/feeds/binance/binancesim"
 	"oneprice/feeds/venuesim"
 	"oneprice/feeds/wire"
+	"oneprice/feeds/wire/wiretest"
 )
 
-// put collects records from feed goroutines.
-type put chan []venue.Event
-
-func (p put) Put(ev []venue.Event) venue.Reason {
-	p <- append([]venue.Event(nil), ev...)
-	return venue.OK
+// market is one of the venue's three markets.
+type market struct {
+	kind    binancesim.Kind
+	adapter wire.Adapter
+	chain   venue.Chain
 }
 
-// follow runs a simulator and a feed on loopback sockets and hands every message to look until it answers true.
-func follow(t *testing.T, kind binancesim.Kind, a wire.Adapter, faults *venuesim.Faults, look func(b *books.Book, s *binancesim.Sim) bool) {
-	t.Helper()
-	n, clock := &wire.Machine{}, wire.NewClock(false)
-	fair := venuesim.NewFair(7, 6_000_000, 300)
-	sim, err := binancesim.New(binancesim.Config{Kind: kind, Net: n, Clock: clock, Faults: faults, Address: "127.0.0.1:0", Seed: 7, ActsPerMs: 2000,
-		DepthEvery: 10 * venue.Millisecond, Pairs: []venuesim.PairConfig{{Symbol: "BTCUSDT", Fair: fair, FairScale: 2, PriceScale: 2, QtyScale: 5,
-			Tick: 1, Lot: 1, HalfSpread: 5, Levels: 30, Size: 100}}})
-	require.NoError(t, err)
-	in := &venue.Instrument{Inst: 1, Venue: 1, Product: 1, Symbol: "BTCUSDT", Name: "x:BTCUSDT", PriceScale: 2, QtyScale: 5, PriceText: 2, QtyText: 5,
-		Tick: 1, Lot: 1, Multiplier: fixed.One, Chain: venue.ChainRange}
-	if kind != binancesim.Spot {
-		in.Chain = venue.ChainPrev
+var (
+	spot  = market{binancesim.Spot, binance.Spot, venue.ChainRange}
+	usdm  = market{binancesim.USDM, binance.USDM, venue.ChainPrev}
+	coinm = market{binancesim.COINM, binance.COINM, venue.ChainPrev}
+)
+
+func (m market) instruments() (out []*venue.Instrument) {
+	for i, s := range []string{"BTCUSDT", "ETHUSDT"} {
+		out = append(out, &venue.Instrument{Inst: venue.Inst(i + 1), Venue: wiretest.Venue, Product: 1, Symbol: s, Name: "binance:" + s, PriceScale: 2, QtyScale: 5,
+			PriceText: 2, QtyText: 5, Tick: 1, Lot: 1, Multiplier: fixed.One, Chain: m.chain})
 	}
-	out := make(put, 1024)
-	feed, err := a.Feed(wire.FeedConfig{Venue: 1, Instruments: []*venue.Instrument{in}, Net: n, Clock: clock, WS: "ws://" + sim.Addr(), REST: "http://" + sim.Addr(),
-		Snapshots: out, Touches: true, Trades: true, Seed: 7})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 2)
-	go func() { ended <- sim.Run(ctx) }()
-	go func() { ended <- feed.Run(ctx, out) }()
-	defer func() {
-		cancel()
-		for left := 2; left > 0; {
-			select {
-			case err := <-ended:
-				require.NoError(t, err)
-				left--
-			case <-out: // what is still on its way
-			}
-		}
-	}()
-	b := books.New(in, books.Config{})
-	deadline := time.After(20 * time.Second)
-	for {
-		select {
-		case ev := <-out:
-			for i := 0; i < len(ev); i++ {
-				var o books.Outcome
-				switch e := &ev[i]; e.Kind {
-				case venue.Head:
-					n := e.Count()
-					o = b.Apply(ev[i : i+1+n])
-					i += n
-				case venue.Touch:
-					o = b.ApplyTouch(e)
-				case venue.Gap:
-					o = b.Invalidate(venue.Reason(e.W[0]))
-				}
-				if o&books.WantSnapshot != 0 {
-					feed.Resync(1)
-				}
-			}
-			if look(b, sim) {
-				return
-			}
-		case <-deadline:
-			t.Fatalf("no result in time: book %s (%s), counters %+v", b.State(), b.Why(), b.Counters())
-		}
-	}
+	return out
 }
 
-// agrees compares a Live book with the simulator's own at the id that it claims; false when the simulator has forgotten it.
-func agrees(t *testing.T, b *books.Book, s *binancesim.Sim) bool {
-	bids, asks, known := s.Truth("BTCUSDT", b.Seq())
-	if !known {
-		return false
+// follower is a simulator of two symbols and a feed of both, with the books that the feed fills.
+type follower struct {
+	*wiretest.Rig
+	sim    *binancesim.Sim
+	faults *venuesim.Faults
+}
+
+// follow starts a follower on a network; it ends with the test.
+func (m market) follow(t *testing.T, n wire.Net, clock *wire.Clock, acts int64, faults *venuesim.Faults) *follower {
+	var pairs []venuesim.PairConfig
+	ins := m.instruments()
+	for i, in := range ins {
+		pairs = append(pairs, venuesim.PairConfig{Symbol: in.Symbol, Fair: venuesim.NewFair(uint64(i)+7, 6_000_000, 300), FairScale: 2, PriceScale: 2, QtyScale: 5,
+			Tick: 1, Lot: 1, HalfSpread: 5, Levels: 30, Size: 100})
 	}
-	for side, want := range map[venue.Side][]venue.Level{venue.Buy: bids, venue.Sell: asks} {
-		c := b.Rows(side)
-		for n := range want {
-			if want[n].Qty == 0 {
-				break
-			}
-			require.True(t, c.Next())
-			require.Equal(t, want[n], c.Level, "level %d of side %s at id %d", n, side, b.Seq())
-		}
-	}
-	return true
+	sim, err := binancesim.New(binancesim.Config{Kind: m.kind, Net: n, Clock: clock, Faults: faults, Address: "127.0.0.1:0", Seed: 7, ActsPerMs: acts,
+		DepthEvery: 10 * venue.Millisecond, Pairs: pairs})
+	require.NoError(t, err)
+	return &follower{wiretest.Follow(t, sim, m.adapter, wire.FeedConfig{Instruments: ins, Net: n, Clock: clock, Seed: 7}), sim, faults}
+}
+
+// onSockets starts a follower on loopback sockets.
+func (m market) onSockets(t *testing.T, faults *venuesim.Faults) *follower {
+	return m.follow(t, &wire.Machine{}, wire.NewClock(false), 1000, faults)
 }
 
 func TestFeed_followsTheVenueOverSockets(t *testing.T) {
-	for name, c := range map[string]struct {
-		kind binancesim.Kind
-		a    wire.Adapter
-	}{"spot": {binancesim.Spot, binance.Spot}, "usdm": {binancesim.USDM, binance.USDM}, "coinm": {binancesim.COINM, binance.COINM}} {
+	for name, m := range map[string]market{"spot": spot, "usdm": usdm, "coinm": coinm} {
 		t.Run(name, func(t *testing.T) {
-			compared := 0
-			follow(t, c.kind, c.a, venuesim.NewFaults(1, venuesim.Rates{}), func(b *books.Book, s *binancesim.Sim) bool {
-				if b.State() == books.Live && agrees(t, b, s) {
-					compared++
-				}
-				return compared >= 100 && b.Counters().TouchCompared > 0
-			})
+			r := m.onSockets(t, venuesim.NewFaults(1, venuesim.Rates{}))
+			r.Until(20*time.Second, func() bool { return r.Compared >= 500 && r.Trades > 0 && r.Touches > 0 })
+			for _, b := range r.Books {
+				r.Until(20*time.Second, func() bool { return b.State() == books.Live && b.Counters().TouchCompared > 0 })
+				bids, asks, ok := r.sim.Truth(b.Instrument().Symbol, b.Seq())
+				require.True(t, ok)
+				require.Equal(t, wiretest.Tops(b), [2][]venue.Level{bids, asks})
+			}
+			k := r.Feed.Sessions()[0].Counters()
+			require.Zero(t, k.Damaged.Load()+k.Unknown.Load()+k.Dropped.Load()+k.Losses.Load())
 		})
 	}
 }
 
 func TestFeed_isNeverLiveWhileWrongUnderFaults(t *testing.T) {
-	rates := venuesim.AllFaults
-	for i := range rates {
-		rates[i] *= 4
-	}
-	compared := 0
-	follow(t, binancesim.Spot, binance.Spot, venuesim.NewFaults(3, rates), func(b *books.Book, s *binancesim.Sim) bool {
-		if b.State() == books.Live && agrees(t, b, s) {
-			compared++
-		}
-		return compared >= 500 && b.Counters().Resyncs >= 3
+	r := spot.onSockets(t, venuesim.NewFaults(3, venuesim.AllFaults.Times(4)))
+	r.Until(60*time.Second, func() bool {
+		return r.Compared >= 1500 && min(r.Books[0].Counters().Resyncs, r.Books[1].Counters().Resyncs) >= 3
 	})
+	r.faults.Set(venuesim.Rates{})
+	last := max(r.faults.Last(), r.Clock.Now())
+	compared := r.Compared
+	r.Until(20*time.Second, func() bool { return r.Live() && r.Compared >= compared+100 })
+	require.Less(t, r.Clock.Now()-last, 5*venue.Second, "Live again after the last fault")
+}
+
+func TestFeed_aFrozenBookAloneFallsSilent(t *testing.T) {
+	for name, m := range map[string]market{"spot": spot, "usdm": usdm, "coinm": coinm} {
+		t.Run(name, func(t *testing.T) {
+			m.onSockets(t, venuesim.NewFaults(1, venuesim.Rates{})).FreezeOne(venue.Second, 1500*venue.Millisecond)
+		})
+	}
+}
+
+func TestFeed_livesInVirtualTime(t *testing.T) {
+	for name, m := range map[string]market{"spot": spot, "usdm": usdm, "coinm": coinm} {
+		t.Run(name, func(t *testing.T) {
+			wiretest.Lives(t, name == "spot", func(t *testing.T, n wire.Net, clock *wire.Clock) (*wiretest.Rig, func(bool)) {
+				f := m.follow(t, n, clock, 50, venuesim.NewFaults(3, venuesim.Rates{}))
+				return f.Rig, func(on bool) { f.faults.Set(map[bool]venuesim.Rates{true: venuesim.AllFaults.Times(3)}[on]) }
+			})
+		})
+	}
 }

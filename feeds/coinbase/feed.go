@@ -55,7 +55,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		Name: "coinbase", Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Spin: cfg.Spin,
 		URL: func() string { return cfg.WS }, Hello: func() [][]byte { return f.hello(ids) },
 		Silence: silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: mostBytes,
-		Backoff: wire.Backoff{Min: 200 * venue.Millisecond, Max: 5 * venue.Second}, Proven: 2 * venue.Second,
+		Backoff: wire.Backoff{Min: 200 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 2 * venue.Second,
 		Attempts: wire.NewLimiter(cfg.Clock, perSecond, venue.Second), Messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second),
 		Decoder: func() wire.Decoder { return newDecoder(cfg.Venue, cfg.Instruments) },
 		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,

@@ -75,7 +75,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		URL: func() string { return url }, Hello: func() [][]byte { return f.hello(ids) },
 		Ping: f.ping, PingEvery: pingEvery,
 		Silence: silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: mostBytes,
-		Backoff: wire.Backoff{Min: 250 * venue.Millisecond, Max: 10 * venue.Second}, Proven: 2 * venue.Second,
+		Backoff: wire.Backoff{Min: 250 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 2 * venue.Second,
 		Attempts: wire.NewLimiter(cfg.Clock, attempts, attemptSpan), Messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second),
 		Decoder: func() wire.Decoder { return newDecoder(cfg.Venue, cfg.Instruments) },
 		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,

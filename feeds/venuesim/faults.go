@@ -66,6 +66,14 @@ type Rates [faults]uint32
 var AllFaults = Rates{Drop: 400, Duplicate: 1000, Reorder: 400, Delay: 400, Burst: 100, BadChecksum: 300, Garble: 200, Disconnect: 60,
 	Silence: 30, TooMany: 100_000, StaleSnapshot: 50_000, Refuse: 100_000, Restart: 10}
 
+// Times is every rate n times as high, those of connections and requests at most at 30 in 100.
+func (r Rates) Times(n uint32) Rates {
+	for i := range r {
+		r[i] = min(r[i]*n, max(r[i], 300_000))
+	}
+	return r
+}
+
 // PrivateFaults is the whole menu of the private side, per request or report.
 var PrivateFaults = Rates{LostAck: 10_000, LateAck: 20_000, CutAccepted: 4000, ErrorAccepted: 10_000, DuplicateReport: 20_000, ReorderReport: 20_000,
 	LostCancel: 20_000, LimitOrders: 2000, Banned: 500, SessionExpiry: 1000}

@@ -72,6 +72,8 @@ func (s *Server) Socket(pattern string, session func(*Conn, *http.Request)) {
 			ws.Close()
 			return
 		}
+		ws.SetPongHandler(c.alive)
+		c.alive("")
 		s.wg.Go(c.write)
 		session(c, r)
 		c.Close()
@@ -150,6 +152,11 @@ type Conn struct {
 func (c *Conn) Read() ([]byte, error) {
 	_, m, err := c.ws.ReadMessage()
 	return m, err
+}
+
+// alive gives the client another minute to answer a ping, as Binance does.
+func (c *Conn) alive(string) error {
+	return c.ws.SetReadDeadline(c.s.Clock.Deadline(60 * venue.Second))
 }
 
 // Reply sends a control message, which no fault touches but a cut.

@@ -139,6 +139,12 @@ func (b *Backoff) Next() venue.Nanos {
 	return d - venue.Nanos(b.rnd>>33)%(d/2+1)
 }
 
+// Full is the wait after many failures, which it counts as: from half of Max to Max.
+func (b *Backoff) Full() venue.Nanos {
+	b.tries = max(b.tries, 32)
+	return b.Next()
+}
+
 // Reset forgets the failures: the connection has proved itself.
 func (b *Backoff) Reset() { b.tries = 0 }
 

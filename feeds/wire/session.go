@@ -235,8 +235,8 @@ func (s *Session) dial(ctx context.Context) (*websocket.Conn, error) {
 		switch answer.StatusCode {
 		case http.StatusTooManyRequests, http.StatusTeapot:
 			kind = RateLimited
-			if c.Attempts != nil {
-				c.Attempts.Close(max(retryAfter(answer.Header), c.Backoff.Max))
+			if c.Attempts != nil { // for as long as the venue says, and at random a little longer: others were told the same
+				c.Attempts.Close(max(retryAfter(answer.Header)-c.Backoff.Max/2, 0) + c.Backoff.Full())
 			}
 		case http.StatusUnauthorized, http.StatusForbidden:
 			kind = Auth

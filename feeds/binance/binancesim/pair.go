@@ -2,6 +2,7 @@ package binancesim
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -208,8 +209,8 @@ func (p *pair) remember() {
 
 func (p *pair) truth(id uint64) (bids, asks []venue.Level, ok bool) {
 	for i := range p.past {
-		if x := p.past[i]; x.id == id {
-			return x.bids[:], x.asks[:], true
+		if x := &p.past[i]; x.id == id {
+			return slices.Clone(x.bids[:]), slices.Clone(x.asks[:]), true
 		}
 	}
 	return nil, nil, false
