@@ -187,6 +187,8 @@ func (r *Rig) FreezeOne(age, span venue.Nanos) {
 	frozen, others := r.Books[0], r.Books[1:]
 	silent := func(b *books.Book) bool { return r.Clock.Now()-b.Recv() > age }
 	r.Until(20*time.Second, r.Live)
+	r.More(frozen, 5) // a first book that came before the stream began is found out
+	r.Until(20*time.Second, r.Live)
 	require.True(r.t, r.Sim.Freeze(frozen.Instrument().Symbol, true))
 	r.More(others[0], 5) // what was on its way has come
 	resyncs, applied, last, began, fell := frozen.Counters().Resyncs, frozen.Counters().Applied, frozen.Recv(), r.Clock.Now(), venue.Nanos(0)
