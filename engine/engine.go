@@ -23,6 +23,8 @@
 package engine
 
 import (
+	"fmt"
+
 	"oneprice/books"
 	"oneprice/books/desk"
 	"oneprice/books/venue"
@@ -111,6 +113,18 @@ func New(cfg Config) *Engine {
 		said:   desk.NewOut(cfg.Intents, cfg.Plans), statements: newStatements(cfg.Desk),
 		changed: make([]bool, n), silent: make([]bool, n), tripped: make([]risk.BreakerState, len(cfg.Desk.Balances)),
 	}
+}
+
+// Adopt takes over orders of an earlier run that stand at their venues. Before the first Step. The error says that there
+// are more than slots.
+func (e *Engine) Adopt(os []desk.Order) error {
+	for i := range os {
+		if !e.orders.Adopt(&os[i]) {
+			return fmt.Errorf("engine: %d orders are to be adopted, and only %d find room", len(os), i)
+		}
+		e.gate.Refresh(os[i].Inst, e.d)
+	}
+	return nil
 }
 
 // Desk, Orders, Legs and Counters are for readers between Steps.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/engine/audit"
 )
@@ -17,6 +18,8 @@ type Journal interface {
 	Operator(k venue.OpKind, v venue.ID, now venue.Nanos) bool
 	// Room reports whether new orders may be decided: records and reserved ids are left.
 	Room() bool
+	// Stepped is called when a step is over and everything said before has been applied: the moment for a checkpoint.
+	Stepped(*desk.Desk)
 }
 
 // remember journals the reports of a batch, before Step sees them.
@@ -41,6 +44,7 @@ func (l *Loop) rulings(rs []audit.Record) {
 		}
 	}
 	l.tell(venue.RingJournal, !j.Room(), &l.stuck)
+	j.Stepped(l.cfg.Engine.d)
 }
 
 // tell puts a Room event into the next batch where a ring's state has changed.

@@ -22,6 +22,8 @@ type book struct {
 
 func (b *book) Room() bool { return b.room > 0 }
 
+func (b *book) Stepped(*desk.Desk) {}
+
 func (b *book) take() bool {
 	if b.room == 0 {
 		return false

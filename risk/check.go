@@ -176,6 +176,12 @@ func (g *Gate) cancel(in *desk.Intent, d *desk.Desk, out *Approved) Verdict {
 	return Verdict{}
 }
 
+// Ending is a cancel of an order of an earlier run, for recovery: of what this run's gate does not know nothing can be
+// checked, and a cancel needs no approval. client is the cancel's own id.
+func Ending(v venue.ID, i venue.Inst, target, client uint64, now venue.Nanos) venue.Command {
+	return venue.Command{Op: venue.Cancel, Venue: v, Inst: i, Target: target, Client: client, Decided: now, NotAfter: math.MaxInt64}
+}
+
 // command writes the approved instruction.
 func (c *candidate) command(g *Gate, out *Approved) {
 	in, now, cmd := c.in, c.d.Now, &out.cmd

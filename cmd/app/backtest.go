@@ -14,6 +14,7 @@ import (
 
 	"oneprice/books/venue"
 	"oneprice/engine"
+	"oneprice/engine/recovery"
 	"oneprice/feeds/recording"
 )
 
@@ -37,6 +38,8 @@ type tapeMeta struct {
 	// Epoch is the session's number in the audit.
 	Epoch uint64 `json:"epoch"`
 	Facts *Facts `json:"facts"`
+	// Opening is what recovery found, nil where nothing was recovered.
+	Opening *recovery.Opening `json:"opening,omitempty"`
 }
 
 func (m tapeMeta) encode() ([]byte, error) {
@@ -68,7 +71,7 @@ func Backtest(ctx context.Context, o BacktestOptions) (*Result, error) {
 	}
 	// The live heap is small and the run short: collecting less often costs memory and saves the budget of each frame.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	t, err := NewTrading(a, TradingOptions{Out: o.Out, Mode: "backtest", Feeds: 1, Policy: policy, Recorded: true})
+	t, err := NewTrading(ctx, a, TradingOptions{Out: o.Out, Mode: "backtest", Feeds: 1, Policy: policy, Recorded: true})
 	if err != nil {
 		return nil, err
 	}

@@ -281,7 +281,7 @@ func (s *Simulators) demo(ctx context.Context, o DemoOptions) (*LiveResult, erro
 		return <-served
 	})
 	var judge *judge
-	r, err := RunLive(ctx, LiveOptions{Edges: s.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Accounts: s.accounts(), Holds: s.holds, Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Log: o.Log, Seed: o.Seed,
+	r, err := RunLive(ctx, LiveOptions{Edges: s.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Accounts: s.accounts(), Fresh: true, Holds: s.holds, Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Log: o.Log, Seed: o.Seed,
 		Status: o.Status, Queued: o.Queued, Started: o.Started,
 		Tap:  func(l *Live) engine.Tap { judge = newJudge(l, s); return judge },
 		Over: func() { over() }}) // its error is looked at below, whatever became of the session

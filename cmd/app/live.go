@@ -12,6 +12,7 @@ import (
 	"oneprice/books/venue"
 	"oneprice/engine"
 	"oneprice/engine/audit"
+	"oneprice/engine/recovery"
 	"oneprice/engine/ring"
 	"oneprice/feeds/wire"
 
@@ -49,6 +50,9 @@ type LiveOptions struct {
 	Seed uint64
 	// Accounts, where not nil, sign real orders by venue name; otherwise orders fill on paper.
 	Accounts map[string]Account
+	// Open is what becomes of our own orders that stand at the venues at the start; Fresh says that the venues are new.
+	Open  recovery.Policy
+	Fresh bool
 	// Holds, where not nil, is what a venue's own books hold of a currency: simulators can say.
 	Holds func(venue, currency string) (amount decimal.Decimal, known bool)
 	// Raw, where not nil, sees every raw message of every feed, from the feeds' goroutines.
@@ -122,7 +126,7 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 	}
 	policy, spin := processors(policy, conns, faults.log)
 	l := &Live{edges: o.Edges, faults: faults, Address: address, Feeders: make([]wire.Feeder, len(a.Venues)), Began: time.Now(), spin: spin}
-	if err := l.assemble(a, o, policy, tick.C); err != nil {
+	if err := l.assemble(ctx, a, o, policy, tick.C); err != nil {
 		return nil, err
 	}
 	if con != nil {
@@ -136,16 +140,16 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 }
 
 // assemble makes the engine and the feeds.
-func (l *Live) assemble(a *Assembly, o LiveOptions, policy engine.Policy, tick <-chan time.Time) error {
-	var orders func(*Trading) (*orderSide, error)
+func (l *Live) assemble(ctx context.Context, a *Assembly, o LiveOptions, policy engine.Policy, tick <-chan time.Time) error {
+	var orders *OrderOptions
 	if o.Accounts != nil {
-		orders = func(t *Trading) (*orderSide, error) { return newOrderSide(t, o.Edges, o.Accounts, l.spin, o.Seed) }
+		orders = &OrderOptions{Edges: o.Edges, Accounts: o.Accounts, Open: o.Open, Fresh: o.Fresh, Spin: l.spin, Seed: o.Seed, Log: l.faults.log}
 	}
 	shadow, err := keepWarm(policy, a.Config, a.Facts, o.Clock)
 	if err != nil {
 		return err
 	}
-	l.Trading, err = NewTrading(a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Feeds: 2*(len(a.Venues)-1) + 1, Policy: policy, Clock: o.Clock,
+	l.Trading, err = NewTrading(ctx, a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Feeds: 2*(len(a.Venues)-1) + 1, Policy: policy, Clock: o.Clock,
 		Loop: func(cfg *engine.LoopConfig) { cfg.Tick, cfg.Shadow = tick, shadow }})
 	if err != nil {
 		return err

@@ -118,7 +118,7 @@ func (l *Live) stepAgain() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t := &Trading{Assembly: a}
+	t := &Trading{Assembly: a, opening: l.opening}
 	if err := t.decider(l.writer.Epoch()); err != nil {
 		return "", err
 	}

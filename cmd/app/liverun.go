@@ -16,15 +16,13 @@ import (
 func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.Time, status func(*Live)) error {
 	trading, stopTrading := context.WithCancel(ctx)
 	feeding, stopFeeds := context.WithCancel(context.Background())
-	ordering, stopOrders := context.WithCancel(context.Background())
 	deciding, stopLoop := context.WithCancel(context.Background())
 	writing, stopFiles := context.WithCancel(context.Background())
 	defer stopTrading()
 	defer stopFeeds()
-	defer stopOrders()
 	defer stopLoop()
 	defer stopFiles()
-	var gateways, feeds, files sync.WaitGroup
+	var feeds, files sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
 	fail := func(err error) {
@@ -37,8 +35,17 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 	}
 	files.Go(func() { fail(l.Write(writing)) })
 	if l.orders != nil {
-		l.orders.run(ordering, &gateways, l.Loop, policy, fail)
-		fail(l.orders.ready(ctx))
+		fail(l.orders.open(l.Loop, policy))
+		go func() {
+			select {
+			case err := <-l.orders.failed:
+				fail(err)
+			case <-deciding.Done():
+			}
+		}()
+	}
+	for _, v := range l.killed {
+		fail(l.order(venue.OpKill, v))
 	}
 	stopped := make(chan struct{}) // the engine has
 	go func() {
@@ -57,12 +64,16 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 	l.disarm(stopped)
 	stopFeeds()
 	feeds.Wait()
-	stopOrders()
-	gateways.Wait()
+	if l.orders != nil {
+		l.orders.stop()
+	}
 	stopLoop()
 	l.Bell.Ring()
 	<-stopped
 	err := l.settle()
+	if l.journal != nil {
+		err = errors.Join(err, l.journal.End(l.edges.Clock.Now()))
+	}
 	stopFiles()
 	files.Wait()
 	return errors.Join(append(errs, err)...)
@@ -115,6 +126,16 @@ func (l *Live) watch(ctx context.Context, status func(*Live)) {
 	}
 }
 
+// order gives an operator's order to the engine, through a ring of its own, so that it stands on the tape. Venue 0 is all.
+func (l *Live) order(k venue.OpKind, v venue.ID) error {
+	var e venue.Event
+	e.SetOperator(k, v, 0, l.edges.Clock.Now())
+	if why := l.sink(len(l.Events) - 1).Put([]venue.Event{e}); why != venue.OK {
+		return fmt.Errorf("an operator's order does not reach the engine: %s", why)
+	}
+	return nil
+}
+
 // closeWithin bounds how long the end of a session waits for its orders: longer than plans under way usually have.
 const closeWithin = 3 * time.Second
 
@@ -122,10 +143,10 @@ const closeWithin = 3 * time.Second
 // what works and takes nothing new but the legs of plans under way. It returns once nothing works and no plan is under
 // way, or when closeWithin has passed, or when the engine has stopped.
 func (l *Live) disarm(stopped <-chan struct{}) {
+	if l.order(venue.OpDisarm, 0) != nil {
+		return // the session's end says what is open
+	}
 	n := len(l.Events) - 1
-	var e venue.Event
-	e.SetOperator(venue.OpDisarm, 0, 0, l.edges.Clock.Now())
-	l.sink(n).Put([]venue.Event{e})
 	late := time.After(closeWithin)
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()

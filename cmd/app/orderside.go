@@ -3,12 +3,15 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"oneprice/books/venue"
 	"oneprice/engine"
+	"oneprice/engine/recovery"
 	"oneprice/engine/ring"
 	"oneprice/feeds/sign"
 	"oneprice/feeds/wire"
@@ -28,29 +31,54 @@ type Account struct {
 // reports come by. Slices are by venue, nil where a venue takes no orders.
 type orderSide struct {
 	names    []string
+	shared   []bool
 	gateways []wire.Gateway
 	// live are the rings of the private streams, swept those of sweeps: a ring has one writer.
 	live, swept []*ring.Ring[venue.Report]
+	streams     []*stream
 	// again asks for a sweep, since the stream had a gap.
 	again []chan struct{}
 	clock *wire.Clock
+	// since is when the sweep began that recovery ended with.
+	since  venue.Nanos
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	failed chan error // room for one of each gateway
 }
 
 // reportRecords is the room of a ring of reports.
 const reportRecords = 1 << 13
 
-// newOrderSide makes the gateways of every venue that has an account; spin makes their order connections busy-poll.
-func newOrderSide(t *Trading, e Edges, accounts map[string]Account, spin bool, seed uint64) (*orderSide, error) {
+// OrderOptions say how a session's orders reach venues.
+type OrderOptions struct {
+	Edges
+	// Accounts sign the orders, by venue name.
+	Accounts map[string]Account
+	// Open is what becomes of our own orders that stand at the venues when the session begins.
+	Open recovery.Policy
+	// Fresh: the venues are new with every session, as the demo's are; each then has a journal of its own.
+	Fresh bool
+	// Spin makes the order connections busy-poll.
+	Spin bool
+	Seed uint64
+	Log  *slog.Logger
+}
+
+// newOrderSide makes the gateways of every venue that has an account.
+func newOrderSide(t *Trading, o *OrderOptions) (*orderSide, error) {
+	e := o.Edges
 	n := len(t.Venues)
-	s := &orderSide{names: make([]string, n), gateways: make([]wire.Gateway, n), live: make([]*ring.Ring[venue.Report], n), swept: make([]*ring.Ring[venue.Report], n),
-		again: make([]chan struct{}, n), clock: e.Clock}
+	s := &orderSide{names: make([]string, n), shared: make([]bool, n), gateways: make([]wire.Gateway, n), live: make([]*ring.Ring[venue.Report], n), swept: make([]*ring.Ring[venue.Report], n),
+		streams: make([]*stream, n), again: make([]chan struct{}, n), clock: e.Clock, failed: make(chan error, n)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for id := 1; id < n; id++ {
 		v := &t.Venues[id]
 		ins := t.Of(venue.ID(id))
 		if len(ins) == 0 {
 			continue
 		}
-		a, ok := accounts[v.Name]
+		a, ok := o.Accounts[v.Name]
 		if !ok {
 			return nil, &UsageError{fmt.Errorf("%s has no account; write one under venues.%s.account, or take its instruments out", v.Name, v.Name)}
 		}
@@ -60,7 +88,7 @@ func newOrderSide(t *Trading, e Edges, accounts map[string]Account, spin bool, s
 		again := make(chan struct{}, 1)
 		g, err := v.Adapter.Gateway(wire.GatewayConfig{Venue: venue.ID(id), Instruments: ins, Currency: t.currency, Net: e.Net, Clock: e.Clock, TLS: e.TLS,
 			WS: e.PrivateWS[v.Name], REST: e.REST[v.Name], Kill: &t.Kill, Slots: orderSlots, Account: a.Name, Shared: a.Shared, Tier: a.Tier, Key: a.Key, Secret: a.Secret,
-			Spin: spin, Seed: seed + uint64(id), Lost: func() {
+			Spin: o.Spin, Seed: o.Seed + uint64(id), Lost: func() {
 				select {
 				case again <- struct{}{}:
 				default: // one is asked for already
@@ -69,7 +97,8 @@ func newOrderSide(t *Trading, e Edges, accounts map[string]Account, spin bool, s
 		if err != nil {
 			return nil, &UsageError{err}
 		}
-		s.names[id], s.gateways[id], s.again[id] = v.Name, g, again
+		s.names[id], s.shared[id], s.gateways[id], s.again[id] = v.Name, a.Shared, g, again
+		s.streams[id] = &stream{}
 		s.live[id], s.swept[id] = ring.Reports(reportRecords, t.Bell), ring.Reports(reportRecords, t.Bell)
 	}
 	return s, nil
@@ -96,42 +125,86 @@ func (s *orderSide) rings() []*ring.Ring[venue.Report] {
 	return out
 }
 
-// offering is a ring of reports under inline: whoever publishes also runs the engine.
-type offering struct {
-	*ring.Ring[venue.Report]
+// stream is a ring of reports as a gateway sees it. Until the session starts it holds what comes back: recovery sweeps, and
+// what a sweep shows must not be told again.
+type stream struct {
+	mu   sync.Mutex
+	held []venue.Report
+	live atomic.Pointer[ring.Ring[venue.Report]]
+	// loop runs on whoever publishes, under inline; nil otherwise.
 	loop *engine.Loop
 }
 
-func (o offering) Put(rs []venue.Report) venue.Reason {
-	why := o.Ring.Put(rs)
-	if why == venue.OK {
-		o.loop.Offer()
+func (s *stream) Put(rs []venue.Report) venue.Reason {
+	r := s.live.Load()
+	if r == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if r = s.live.Load(); r == nil {
+			s.held = append(s.held, rs...)
+			return venue.OK
+		}
+	}
+	why := r.Put(rs)
+	if why == venue.OK && s.loop != nil {
+		s.loop.Offer()
 	}
 	return why
 }
 
-// to is a ring as gateways see it.
-func to(r *ring.Ring[venue.Report], l *engine.Loop, p engine.Policy) venue.Reports {
-	if p == engine.Inline {
-		return offering{r, l}
+// open lets reports through to a ring, first those held that came after the last sweep began.
+func (s *stream) open(r *ring.Ring[venue.Report], l *engine.Loop, after venue.Nanos) venue.Reason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loop = l
+	for i := range s.held {
+		if s.held[i].Recv >= after {
+			if why := r.Put(s.held[i : i+1]); why != venue.OK {
+				return why
+			}
+		}
 	}
-	return r
+	s.held = nil
+	s.live.Store(r)
+	return venue.OK
 }
 
-// run lets every gateway work until ctx ends, and sweeps a venue whenever its private stream had a gap. fail hears of what
-// cannot go on.
-func (s *orderSide) run(ctx context.Context, wg *sync.WaitGroup, l *engine.Loop, p engine.Policy, fail func(error)) {
+// start lets every gateway work until stop. What cannot go on is told to failed.
+func (s *orderSide) start() {
+	for id, g := range s.gateways {
+		if g != nil {
+			s.work.Go(func() {
+				if err := g.Run(s.ctx, s.streams[id]); err != nil && s.ctx.Err() == nil {
+					s.failed <- fmt.Errorf("%s: the order side ended: %w", s.names[id], err)
+				}
+			})
+		}
+	}
+}
+
+// open lets reports through to the engine, and from then on sweeps a venue whenever its private stream had a gap.
+func (s *orderSide) open(l *engine.Loop, p engine.Policy) error {
+	offer := l
+	if p != engine.Inline {
+		offer = nil
+	}
 	for id, g := range s.gateways {
 		if g == nil {
 			continue
 		}
-		wg.Go(func() {
-			if err := g.Run(ctx, to(s.live[id], l, p)); err != nil && ctx.Err() == nil {
-				fail(fmt.Errorf("%s: the order side ended: %w", s.names[id], err))
-			}
-		})
-		wg.Go(func() { s.sweeps(ctx, id, to(s.swept[id], l, p)) })
+		swept := &stream{}
+		if s.streams[id].open(s.live[id], offer, s.since) != venue.OK || swept.open(s.swept[id], offer, 0) != venue.OK {
+			return fmt.Errorf("%s: more reports came during the start than there is room for (%d); start again", s.names[id], reportRecords)
+		}
+		s.work.Go(func() { s.sweeps(id, swept) })
 	}
+	return nil
+}
+
+// stop ends the gateways and waits for them.
+func (s *orderSide) stop() {
+	s.cancel()
+	s.work.Wait()
 }
 
 // Sweeps look back further than the gap that asked for them, since clocks differ and the ledger knows what it has booked;
@@ -142,7 +215,8 @@ const (
 )
 
 // sweeps sweeps a venue each time it is asked for, from before the last whole sweep, until it succeeds.
-func (s *orderSide) sweeps(ctx context.Context, id int, out venue.Reports) {
+func (s *orderSide) sweeps(id int, out venue.Reports) {
+	ctx := s.ctx
 	start := s.clock.Now()
 	whole := start
 	for {

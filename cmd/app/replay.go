@@ -72,7 +72,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*ReplayReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Trading{Assembly: a}
+	t := &Trading{Assembly: a, opening: meta.Opening}
 	if err := t.decider(meta.Epoch); err != nil {
 		return nil, err
 	}

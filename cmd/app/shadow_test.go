@@ -36,7 +36,7 @@ func traceOf(t *testing.T, run *Run, shadowed bool) trace {
 		require.NoError(t, err)
 		warm = engine.NewShadow(wire.NewClock(false), 0, s.play)
 	}
-	tr, err := NewTrading(a, TradingOptions{Out: t.TempDir(), Mode: "backtest", Feeds: 1, Policy: engine.Spin, Recorded: true,
+	tr, err := NewTrading(t.Context(), a, TradingOptions{Out: t.TempDir(), Mode: "backtest", Feeds: 1, Policy: engine.Spin, Recorded: true,
 		Loop: func(c *engine.LoopConfig) { c.Shadow = warm }})
 	require.NoError(t, err)
 	in, err := run.Survey.Open()

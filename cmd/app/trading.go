@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"oneprice/books/venue"
 	"oneprice/engine"
 	"oneprice/engine/audit"
+	"oneprice/engine/journal"
 	"oneprice/engine/paper"
+	"oneprice/engine/recovery"
 	"oneprice/engine/ring"
 	"oneprice/engine/stats"
 	"oneprice/engine/tape"
@@ -52,7 +55,12 @@ type Trading struct {
 	ring   *audit.Ring
 	writer *audit.Writer
 	tape   *tape.Writer
-	orders *orderSide // nil on paper
+	// On paper these are nil: the order side, what it is recovered from, and what recovery found.
+	orders  *orderSide
+	journal *journal.Journal
+	opening *recovery.Opening
+	// killed are the venues, 0 for all, that were killed and not lifted since: a kill survives a restart.
+	killed []venue.ID
 }
 
 // TradingOptions shape a Trading.
@@ -67,17 +75,17 @@ type TradingOptions struct {
 	// Recorded: time is the recording's, one message is one Step, and audit and tape are written in between the steps.
 	Recorded bool
 	Clock    venue.Clock
-	// Orders, where not nil, makes the order side of a session whose orders go to venues; otherwise they fill on paper.
-	Orders func(*Trading) (*orderSide, error)
+	// Orders, where not nil, sends orders to venues; otherwise they fill on paper.
+	Orders *OrderOptions
 	// Loop lets the caller complete the loop's config (feeds, ticks) before it is made.
 	Loop func(*engine.LoopConfig)
 }
 
-// NewTrading assembles an engine. Close it whatever happens.
-func NewTrading(a *Assembly, o TradingOptions) (*Trading, error) {
+// NewTrading assembles an engine. Close it whatever happens. ctx bounds the recovery of a session whose orders go to venues.
+func NewTrading(ctx context.Context, a *Assembly, o TradingOptions) (*Trading, error) {
 	t := &Trading{Assembly: a, policy: o.Policy, Bell: ring.NewBell(), Latency: stats.NewLatency(stampOneIn, nil),
 		AuditDir: filepath.Join(o.Out, string(a.Config.Folders.Audit))}
-	if err := t.files(o); err != nil {
+	if err := t.begin(ctx, o); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	if err := t.decider(t.writer.Epoch()); err != nil {
@@ -88,7 +96,7 @@ func NewTrading(a *Assembly, o TradingOptions) (*Trading, error) {
 		Gateways: make([]venue.Gateway, len(a.Venues)), Feeds: make([]venue.Feed, len(a.Venues)),
 		Audit: t.ring, Clock: o.Clock, OneMessage: o.Recorded, Policy: o.Policy, Bell: t.Bell, DrainRecords: drainRecords,
 	}
-	if err := t.orderSide(o, &cfg); err != nil {
+	if err := t.takers(&cfg); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	for range o.Feeds {
@@ -109,6 +117,9 @@ func NewTrading(a *Assembly, o TradingOptions) (*Trading, error) {
 // decider makes desk, ledger, gate and engine. epoch is the session's number in the audit; it keeps client ids apart from
 // those of every other session.
 func (t *Trading) decider(epoch uint64) error {
+	if t.opening != nil {
+		t.Assembly.Ledger.Balances, t.Assembly.Ledger.Positions = t.opening.Balances, t.opening.Positions
+	}
 	d, l, g, err := t.Desk(orderSlots, &t.Kill)
 	if err != nil {
 		return err
@@ -118,7 +129,13 @@ func (t *Trading) decider(epoch uint64) error {
 		Desk: d, Ledger: l, Gate: g, Strategies: t.Strategies, Epoch: epoch, Fingerprint: t.Fingerprint, Plans: plansAtWork, Intents: intentsADrain,
 		AnswerWithin: answerWithin, MarkEvery: markEvery, SweepEvery: sweepEvery, MaxAge: t.MaxAge, Latency: t.Latency, FX: t.FX,
 	})
-	return nil
+	if t.opening == nil {
+		return nil
+	}
+	for i := range t.opening.Seen {
+		l.Remember(&t.opening.Seen[i])
+	}
+	return t.Engine.Adopt(slices.Clone(t.opening.Orders))
 }
 
 // catalogue names what the audit's numbers mean.
@@ -134,19 +151,24 @@ func (a *Assembly) catalogue(mode string) audit.Catalogue {
 	return c
 }
 
-// files opens audit and tape.
-func (t *Trading) files(o TradingOptions) error {
+// begin opens the audit, recovers what earlier runs left at the venues, and begins the tape with it.
+func (t *Trading) begin(ctx context.Context, o TradingOptions) error {
 	var err error
 	t.ring, t.writer, err = audit.Open(audit.Config{Dir: t.AuditDir, NoSync: o.Recorded, Catalogue: t.catalogue(o.Mode)})
 	if err != nil {
 		return err
+	}
+	if o.Orders != nil {
+		if err := t.trading(ctx, o); err != nil {
+			return err
+		}
 	}
 	dir := filepath.Join(o.Out, string(t.Config.Folders.Tape))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("tape: %w", err)
 	}
 	t.TapePath = filepath.Join(dir, fmt.Sprintf("session-%06d.tape", t.writer.Epoch()))
-	meta, err := tapeMeta{Mode: o.Mode, Epoch: t.writer.Epoch(), Facts: t.Facts}.encode()
+	meta, err := tapeMeta{Mode: o.Mode, Epoch: t.writer.Epoch(), Facts: t.Facts, Opening: t.opening}.encode()
 	if err != nil {
 		return err
 	}
@@ -154,9 +176,37 @@ func (t *Trading) files(o TradingOptions) error {
 	return err
 }
 
-// orderSide connects what takes the orders: the venues, or paper.
-func (t *Trading) orderSide(o TradingOptions, cfg *engine.LoopConfig) error {
-	if o.Orders == nil {
+// trading opens the journal, brings the order side to life, and recovers.
+func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
+	names := make([]string, len(t.Venues))
+	for i := range t.Venues {
+		names[i] = t.Venues[i].Name
+	}
+	dir := filepath.Join(o.Out, "journal")
+	if o.Orders.Fresh {
+		dir = filepath.Join(dir, fmt.Sprintf("session-%06d", t.writer.Epoch()))
+	}
+	var state *journal.State
+	t.journal, state, err = journal.Open(journal.Config{Dir: dir, Epoch: t.writer.Epoch(), Fingerprint: t.Fingerprint, Instruments: t.Instruments, Venues: names,
+		Currencies: t.Currencies, Clock: o.Clock})
+	if err != nil {
+		return err
+	}
+	if t.orders, err = newOrderSide(t, o.Orders); err != nil {
+		return err
+	}
+	for i, name := range names {
+		if (i == 0 || name != "") && state.Killed(name) {
+			t.killed = append(t.killed, venue.ID(i))
+		}
+	}
+	t.opening, err = t.recover(ctx, state, o.Orders.Open, o.Orders.Log)
+	return err
+}
+
+// takers connects what takes the orders: the venues, or paper.
+func (t *Trading) takers(cfg *engine.LoopConfig) error {
+	if t.orders == nil {
 		if err := t.paper(); err != nil {
 			return err
 		}
@@ -166,17 +216,13 @@ func (t *Trading) orderSide(o TradingOptions, cfg *engine.LoopConfig) error {
 		}
 		return nil
 	}
-	var err error
-	if t.orders, err = o.Orders(t); err != nil {
-		return err
-	}
 	for i, g := range t.orders.gateways {
 		if g != nil {
 			cfg.Gateways[i] = g
 		}
 	}
-	cfg.Reports = t.orders.rings()
-	return nil
+	cfg.Reports, cfg.Journal = t.orders.rings(), t.journal
+	return t.journal.Checkpoint(t.Engine.Desk())
 }
 
 // paper makes the paper venues.
@@ -194,17 +240,30 @@ func (t *Trading) paper() error {
 	return err
 }
 
-// Write runs audit and tape writers of a live session until ctx ends.
+// Write runs the writers of a live session's audit, tape and journal until ctx ends.
 func (t *Trading) Write(ctx context.Context) error {
-	tapeDone := make(chan error, 1)
-	go func() { tapeDone <- t.tape.Run(ctx) }()
+	done := make(chan error, 2)
+	go func() { done <- t.tape.Run(ctx) }()
+	go func() {
+		if t.journal == nil {
+			done <- nil
+			return
+		}
+		done <- t.journal.Run(ctx)
+	}()
 	err := t.writer.Run(ctx)
-	return errors.Join(err, <-tapeDone)
+	return errors.Join(err, <-done, <-done)
 }
 
 // Close writes what is left and closes the files.
 func (t *Trading) Close() error {
 	var errs []error
+	if t.orders != nil {
+		t.orders.stop()
+	}
+	if t.journal != nil {
+		errs = append(errs, t.journal.Close())
+	}
 	if t.writer != nil {
 		errs = append(errs, t.writer.Close())
 	}

@@ -240,6 +240,14 @@ func (j *Journal) Checkpoint(d *desk.Desk) error {
 	return nil
 }
 
+// Stepped makes a checkpoint once half a file has been written since the last, so that a restart reads little. Without room
+// it is made after a later step. The engine only.
+func (j *Journal) Stepped(d *desk.Desk) {
+	if j.seq-j.point.begin.Load() > uint64(j.cfg.Capacity/2) {
+		_ = j.Checkpoint(d) // ErrFull alone: tried again after the next step
+	}
+}
+
 // holdings writes positions, balances and live orders; Checkpoint has seen that they fit.
 func (j *Journal) holdings(d *desk.Desk) {
 	for i := range d.Positions {

@@ -27,6 +27,12 @@ const seqBits = 40
 func Seq(client uint64) uint64   { return client & (1<<seqBits - 1) }
 func Epoch(client uint64) uint64 { return client >> seqBits }
 
+// ID is the client id of a run's epoch and a sequence, of which LastSequence is the highest.
+func ID(epoch, sequence uint64) uint64 { return epoch<<seqBits | sequence }
+
+// LastSequence is the highest sequence of a client id.
+const LastSequence = 1<<seqBits - 1
+
 // Parts are the epoch and the sequence of a client id.
 func Parts(client uint64) (epoch, sequence uint64) {
 	return client >> seqBits, client & (1<<seqBits - 1)
@@ -162,9 +168,42 @@ func (t *Table) find(i venue.Inst, client uint64) *desk.Order {
 	return nil
 }
 
-// Lookup returns the order that a report speaks of, or nil: slot and client id must agree.
+// Adopt takes over an order that stands at its venue from an earlier run, and gives it a slot. Before the first Open. False
+// when the table is full.
+func (t *Table) Adopt(o *desk.Order) bool {
+	if t.n == 0 {
+		return false
+	}
+	slot := t.free[t.head]
+	t.head = (t.head + 1) % len(t.free)
+	t.n--
+	o.Slot = slot
+	t.d.Orders[slot] = *o
+	t.d.Live[o.Inst] = append(t.d.Live[o.Inst], slot)
+	t.recount(o.Inst)
+	return true
+}
+
+// adopted is the order of an earlier run that a report without a slot speaks of, by the id it was placed or last amended by.
+func (t *Table) adopted(r *venue.Report) *desk.Order {
+	if r.Client == 0 || int(r.Inst) >= len(t.d.Live) {
+		return nil
+	}
+	for _, s := range t.d.Live[r.Inst] {
+		if o := &t.d.Orders[s]; o.Client == r.Client || o.Alias == r.Client {
+			return o
+		}
+	}
+	return nil
+}
+
+// Lookup returns the order that a report speaks of, or nil: slot and client id must agree; one without a slot is of an
+// order that was adopted.
 func (t *Table) Lookup(r *venue.Report) *desk.Order {
-	if int(r.Slot) >= len(t.d.Orders) || r.Slot == 0 {
+	if r.Slot == 0 {
+		return t.adopted(r)
+	}
+	if int(r.Slot) >= len(t.d.Orders) {
 		return nil
 	}
 	o := &t.d.Orders[r.Slot]

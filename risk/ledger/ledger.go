@@ -156,7 +156,7 @@ func (l *Ledger) Fill(r *venue.Report, side venue.Side) venue.Reason {
 		(side != venue.Buy && side != venue.Sell) || (r.Fee != 0 && !l.known(r.Venue, r.FeeCcy)) {
 		return venue.Malformed
 	}
-	key := trade{ref: r.Ref, inst: r.Inst, venue: r.Venue, reversed: r.Finality == venue.Reversed}
+	key := keyOf(r)
 	if r.Ref[0] != 0 && l.seen.has(&key) {
 		return venue.Duplicate
 	}
@@ -184,9 +184,21 @@ func (l *Ledger) Fill(r *venue.Report, side venue.Side) venue.Reason {
 	return venue.OK
 }
 
+// keyOf is the whole identity of a trade.
+func keyOf(r *venue.Report) trade {
+	return trade{ref: r.Ref, inst: r.Inst, venue: r.Venue, reversed: r.Finality == venue.Reversed}
+}
+
+// Remember takes a fill with a trade id for known, so that it is not booked when a venue repeats it: the opening has it.
+func (l *Ledger) Remember(r *venue.Report) {
+	if key := keyOf(r); r.Ref[0] != 0 && !l.seen.has(&key) {
+		l.seen.add(&key)
+	}
+}
+
 // Known reports whether a fill with a trade id has been booked, as far back as is remembered.
 func (l *Ledger) Known(r *venue.Report) bool {
-	key := trade{ref: r.Ref, inst: r.Inst, venue: r.Venue, reversed: r.Finality == venue.Reversed}
+	key := keyOf(r)
 	return r.Ref[0] != 0 && l.seen.has(&key)
 }
 

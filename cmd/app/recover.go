@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"oneprice/books/venue"
+	"oneprice/engine/journal"
+	"oneprice/engine/orders"
+	"oneprice/engine/recovery"
+	"oneprice/risk"
+)
+
+// Start-up is recovery: what the journal left, what the venues show, and what the config says to do about it.
+const (
+	// recoverWithin bounds it: an order can be in doubt for as long as acceptWithin after it was last asked for.
+	recoverWithin = 90 * venue.Second
+	// acceptWithin is how long after a request the slowest venue may still accept it, with a margin: Binance's receive window
+	// and matching time-out, the deadlines that Kraken is given, the time-out of a request at Coinbase.
+	acceptWithin = 20 * venue.Second
+	// recoverBack is how much earlier than the journal's durable end executions are asked for, since clocks differ.
+	recoverBack = 60 * venue.Second
+	cancelPause = 300 * venue.Millisecond
+	waitPause   = time.Second
+)
+
+// gathered takes the reports of sweeps.
+type gathered struct {
+	mu  sync.Mutex
+	all []venue.Report
+}
+
+func (g *gathered) Put(rs []venue.Report) venue.Reason {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.all = append(g.all, rs...)
+	return venue.OK
+}
+
+// differs says why a live session must not begin.
+type differs struct{ lines []string }
+
+func (d *differs) Error() string {
+	return "the start is refused, since books and venues differ:\n  " + strings.Join(d.lines, "\n  ")
+}
+
+// recover brings a session to where it may trade, or says why it may not. state is what earlier runs left.
+func (t *Trading) recover(ctx context.Context, state *journal.State, p recovery.Policy, log *slog.Logger) (*recovery.Opening, error) {
+	s := t.orders
+	s.start()
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	c := &recovery.Case{Names: recovery.Names{Instruments: t.Instruments, Venues: s.names, Currencies: t.Currencies, Reporting: t.Reporting}, State: state,
+		Policy: p, Balances: t.Assembly.Ledger.Balances, Shared: s.shared, Within: acceptWithin}
+	until := s.clock.Now() + recoverWithin
+	said := map[string]bool{}
+	for n := uint64(0); ; {
+		s.since = s.clock.Now()
+		sweep, err := s.sweepAll(ctx, t.sweepFrom(state))
+		if err != nil {
+			return nil, err
+		}
+		v := c.Judge(sweep, s.since)
+		for _, line := range append(v.Did, v.Foreign...) {
+			if !said[line] {
+				said[line] = true
+				log.Warn("recovery: " + line)
+			}
+		}
+		switch {
+		case len(v.Cancel) == 0 && v.Wait == 0 && len(v.Differences) > 0:
+			return nil, &differs{v.Differences}
+		case len(v.Cancel) == 0 && v.Wait == 0:
+			return &v.Opening, nil
+		case s.clock.Now() > until:
+			return nil, &differs{[]string{fmt.Sprintf("%d of our orders cannot be ended, and the fate of %d is not proven, after %s; look at the venues, then start again",
+				len(v.Cancel), v.Wait, time.Duration(recoverWithin))}}
+		}
+		pause := venue.Nanos(waitPause)
+		if len(v.Cancel) > 0 {
+			pause = cancelPause
+		}
+		for _, x := range v.Cancel {
+			n++
+			cmd := risk.Ending(x.Venue, x.Inst, x.Client, orders.ID(t.writer.Epoch(), orders.LastSequence-n), s.clock.Now())
+			s.gateways[x.Venue].Submit(&cmd) // whether it left shows in the next sweep; it may be repeated
+		}
+		if err := s.clock.Sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// sweepFrom is the instant from which executions may not be in the journal.
+func (t *Trading) sweepFrom(state *journal.State) venue.Nanos {
+	from := t.orders.since
+	if state.Durable.At != 0 {
+		from = min(from, state.Durable.At)
+	}
+	if state.Missed.Count > 0 {
+		from = min(from, state.Missed.Since)
+	}
+	return from - recoverBack
+}
+
+// sweepAll sweeps every venue, each by itself.
+func (s *orderSide) sweepAll(ctx context.Context, since venue.Nanos) ([]venue.Report, error) {
+	out := make([]gathered, len(s.gateways))
+	errs := make([]error, len(s.gateways))
+	var wg sync.WaitGroup
+	for id, g := range s.gateways {
+		if g != nil {
+			wg.Go(func() {
+				if err := g.Sweep(ctx, since, &out[id]); err != nil {
+					errs[id] = fmt.Errorf("%s: orders, executions and balances cannot be read: %w", s.names[id], err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	var all []venue.Report
+	for id := range out {
+		all = append(all, out[id].all...)
+	}
+	return all, errors.Join(errs...)
+}
