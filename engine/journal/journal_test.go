@@ -320,6 +320,30 @@ func TestCheckpoint_carriesWhatEarlierRunsNoted(t *testing.T) {
 	require.Equal(t, Value{Name: "waiver", Text: "by the desk", Value: 5, Scale: 2, At: now + 1}, v)
 }
 
+func TestCheckpoint_olderOneMayLoseItsBeginningToPruning(t *testing.T) {
+	dir := t.TempDir()
+	cfg := config(dir)
+	cfg.Keep = 1
+	j, _ := open(t, cfg)
+	d := desk.New(instruments(), 2, 2, 16, 1, books.Config{})
+	d.Positions[1].Qty, d.Balances[1][1] = 1, 1
+	require.NoError(t, j.Sync())
+	c := newOrder(j, 1)
+	for j.left() > 2 {
+		put(t, j, answer(venue.Ack, &c, "V"))
+	}
+	require.NoError(t, j.Checkpoint(d)) // from the first file into the second
+	require.NoError(t, j.Sync())
+	for range 64 {
+		put(t, j, answer(venue.Ack, &c, "V"))
+	}
+	d.Positions[1].Qty = 2
+	require.NoError(t, j.Checkpoint(d))
+	require.NoError(t, j.Close())
+	require.NoFileExists(t, filepath.Join(dir, firstFile))
+	require.EqualValues(t, 2, reread(t, dir).Positions[0].Qty)
+}
+
 func TestRun_failingDiskAllowsNoOrder(t *testing.T) {
 	dir := t.TempDir()
 	cfg := config(dir)

@@ -169,6 +169,7 @@ type replay struct {
 	list    []*Order          // as they came
 	values  map[string]int
 	pending *checkpoint
+	cut     bool // the oldest file may begin within a checkpoint, whose place a later one has taken
 	closed  bool
 	proven  map[uint64]uint64 // by epoch: the last record that was durable
 }
@@ -188,6 +189,7 @@ func newReplay() *replay {
 
 // begin takes over the names of a file.
 func (r *replay) begin(l *layout) {
+	r.cut = r.cut || r.l == nil && l.first > 1
 	if r.l == nil || r.l.epoch != l.epoch {
 		r.slots, r.pending = map[uint32]*Order{}, nil
 	}
@@ -227,7 +229,7 @@ func (r *replay) apply(x *record) error {
 		}
 		r.s.Missed.Count += g.N
 	case begin:
-		r.pending = &checkpoint{at: x.At}
+		r.pending, r.cut = &checkpoint{at: x.At}, false
 	case holding, balance, working, end:
 		return r.checkpoint(x)
 	}
@@ -326,6 +328,9 @@ func (r *replay) value(v *value) {
 // checkpoint gathers one, and at its end makes it the state.
 func (r *replay) checkpoint(x *record) error {
 	p := r.pending
+	if p == nil && r.cut {
+		return nil
+	}
 	if p == nil {
 		return errors.New("a part of a checkpoint that has not begun")
 	}
