@@ -59,9 +59,9 @@ func TestDemo_printsOneObjectAndAnswersWhileItRuns(t *testing.T) {
 	require.NoError(t, err)
 	addr := l.Addr().String()
 	require.NoError(t, l.Close())
-	over := make(chan ran, 1)
+	dir, over := t.TempDir(), make(chan ran, 1)
 	go func() {
-		over <- run(t, "demo", "--for", "6s", "--seed", "7", "--json", "--out", t.TempDir(), "--metrics", addr)
+		over <- run(t, "demo", "--for", "8s", "--seed", "7", "--json", "--out", dir, "--metrics", addr)
 	}()
 	answers(t, addr, "/healthz", "")
 	answers(t, addr, "/readyz", "")
@@ -113,7 +113,7 @@ func answers(t *testing.T, addr, path, this string) {
 // Under every fault at once no book is Live while wrong, no order leaves on a book that is not Live, and every book comes
 // back within five seconds of what held it up; when the faults end, all are Live, and nothing of the session remains.
 func TestDemo_survivesEveryFault(t *testing.T) {
-	strike, enough := 6*time.Second, uint64(100)
+	strike, enough := 6*time.Second, uint64(30)
 	if long() {
 		strike, enough = time.Minute, 1000
 	}
@@ -130,7 +130,7 @@ func TestDemo_survivesEveryFault(t *testing.T) {
 		case !owed && age > strike/3: // what is rare strikes too
 			owed = true
 			s.each(func(f *venuesim.Faults, k venuesim.Fault) { f.Owe(k) })
-		case end == 0 && age > strike && s.spared() == "":
+		case end == 0 && age > strike && s.spared() == "" && l.Newest.Counters.Steps > 3*judgeOneIn*enough:
 			end, over = heap(), time.Now()
 			for _, v := range s.Venues {
 				v.faults.Set(venuesim.Rates{})
@@ -146,7 +146,7 @@ func TestDemo_survivesEveryFault(t *testing.T) {
 	require.Positive(t, r.Orders)
 	require.Positive(t, r.Fills)
 	require.False(t, r.TapeBroken)
-	t.Logf("live again %d ms (%d ms raw), %d compared, heap %d KiB, then %d KiB, faults %v", r.Demo.LiveAgainMaxMs, r.Demo.DownMaxMs, r.Demo.TruthCompared, warm>>10, end>>10, r.Demo.Faults)
+	t.Logf("down %d ms at most, %d ms of it unexplained; %d compared, heap %d KiB, then %d KiB, faults %v", r.Demo.DownMaxMs, r.Demo.LiveAgainMaxMs, r.Demo.TruthCompared, warm>>10, end>>10, r.Demo.Faults)
 	if long() {
 		require.Less(t, end, warm+heapSlack)
 	}

@@ -150,8 +150,10 @@ func (k *killing) recovery() {
 	c.kill(k.t)
 }
 
+// note keeps what a child told: its epoch, then rising numbers.
 func (k *killing) note(told []uint64) {
 	if len(told) > 1 {
+		require.IsIncreasing(k.t, told[1:])
 		k.told[told[0]] = told[len(told)-1]
 	}
 }
