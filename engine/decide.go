@@ -52,10 +52,13 @@ func (e *Engine) admit(a *risk.Approved) bool {
 
 // queue records an admitted command and hands it to the loop.
 func (e *Engine) queue(c *venue.Command) {
-	e.gate.Refresh(c.Inst, e.d)
+	released := false
 	if c.Plan != 0 && c.Op == venue.New {
 		e.legs.Sent(c.Plan, c.Leg, c.Slot)
-		e.gate.Release(c.Plan, c.Leg, e.d) // it counts as a working order now
+		released = e.gate.Release(c.Plan, c.Leg, e.d) // it counts as a working order now
+	}
+	if !released {
+		e.gate.Refresh(c.Inst, e.d)
 	}
 	e.record().SetOrder(c)
 	e.out.Commands = append(e.out.Commands, *c)

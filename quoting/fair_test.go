@@ -46,7 +46,7 @@ func TestFair_weightedLeavesOutWhatIsNotFresh(t *testing.T) {
 	r.touch(2, 103_99, 104_01)
 	r.touch(3, 109_99, 110_01)
 	require.EqualValues(t, 102_75<<model.FairBits, r.fair(), "(100 + 0.75·104 + 0.25·110) ÷ 2")
-	r.d.Books[3].Invalidate(venue.SequenceGap)
+	r.lose(3, venue.SequenceGap)
 	require.InDelta(t, 101_714285<<model.FairBits/10_000, int64(r.fair()), 1, "(100 + 0.75·104) ÷ 1.75")
 	r.d.Now += 2 * second
 	r.touch(1, 99_99, 100_01)
@@ -57,7 +57,7 @@ func TestFair_tooLittleWeightPulls(t *testing.T) {
 	q := plain(1)
 	q.Fair = Fair{Source: Weighted, Refs: []Ref{{2, fixed.One}, {3, fixed.One}}, MinWeight: fixed.One + 1}
 	r := newRig(t, q, spot(1), spot(2), spot(3))
-	r.d.Books[3].Invalidate(venue.SequenceGap)
+	r.lose(3, venue.SequenceGap)
 	r.touch(1, 99_99, 100_01)
 	require.Len(t, r.decide(), 2)
 	require.EqualValues(t, 2, r.figure("pulled_fair"), "the first was the warm-up")
@@ -69,7 +69,7 @@ func TestFair_external(t *testing.T) {
 	r := newRig(t, q, spot(1), spot(2))
 	r.touch(2, 100_49, 100_51)
 	require.EqualValues(t, 100_50<<model.FairBits, r.fair())
-	r.d.Books[2].Invalidate(venue.ConnectionLost)
+	r.lose(2, venue.ConnectionLost)
 	require.Len(t, r.decide(), 2, "no fair value, no quotes")
 }
 

@@ -50,7 +50,7 @@ func (s *Strategy) booked(d *desk.Desk, r *venue.Report) {
 	}
 	if k := s.own[r.Inst]; k >= 0 && s.mine(o) {
 		q := &s.quotes[k]
-		q.dirty = true
+		s.stir(int(k))
 		if got := s.growth(o, r.Slot); got > 0 {
 			s.quoteFilled(d, q, o, r, got)
 		}
@@ -61,7 +61,8 @@ func (s *Strategy) booked(d *desk.Desk, r *venue.Report) {
 	}
 	for k := range s.quotes {
 		if q := &s.quotes[k]; q.hedge != nil && q.hedge.Inst == r.Inst {
-			q.dirty, q.cover.answered = true, true
+			s.stir(k)
+			q.cover.answered = true
 			if got := s.growth(o, r.Slot); got > 0 {
 				q.add(o, q.hedge, r, got)
 				q.cover.left = max(q.cover.left-got, 0)

@@ -164,11 +164,11 @@ func TestHedge_boundsTheQuotesByItsOwnBook(t *testing.T) {
 func TestHedge_goesOnWhileQuotesArePulled(t *testing.T) {
 	r := newRig(t, hedged(), spot(1), spot(2))
 	r.fill(r.live(1, venue.Buy)[0], 40)
-	r.d.Books[1].Invalidate(venue.SequenceGap)
+	r.lose(1, venue.SequenceGap)
 	require.Len(t, r.plans(), 1)
 	r2 := newRig(t, hedged(), spot(1), spot(2))
 	r2.fill(r2.live(1, venue.Buy)[0], 40)
-	r2.d.Books[2].Invalidate(venue.SequenceGap)
+	r2.lose(2, venue.SequenceGap)
 	require.Empty(t, r2.plans(), "there is no price to hedge at")
 	require.NotEmpty(t, r2.out.Intents(), "and without a hedge there are no quotes")
 }

@@ -98,7 +98,7 @@ func day(r *rig, rnd *rand.Rand, q Quote) {
 		r.touch(1, mid-1-fixed.Price(rnd.IntN(3)), mid+1+fixed.Price(rnd.IntN(3)))
 		r.touch(2, mid-2, mid+2)
 		if rnd.IntN(50) == 0 {
-			r.d.Books[1+rnd.IntN(2)].Invalidate(venue.SequenceGap)
+			r.lose(venue.Inst(1+rnd.IntN(2)), venue.SequenceGap)
 		}
 		for _, i := range []venue.Inst{1, 2} {
 			for k := 0; k < len(r.d.Live[i]); k++ {

@@ -34,9 +34,10 @@ import (
 type Strategy struct {
 	name    string
 	quotes  []quote
-	readers [][]uint16 // by Inst: quotes that read its book
-	own     []int32    // by Inst: the quote of that instrument, -1 none
-	seen    []seen     // by order slot
+	due     []venue.Nanos // by quote: nothing changes before then; kept apart, for every drain looks at all of them
+	readers [][]uint16    // by Inst: quotes that read its book
+	own     []int32       // by Inst: the quote of that instrument, -1 none
+	seen    []seen        // by order slot
 	// id is the number that the engine gave this strategy, once known.
 	id     uint16
 	known  bool
@@ -106,7 +107,7 @@ func New(cfg Config, ins []*venue.Instrument) (*Strategy, error) {
 		if err != nil {
 			return nil, fmt.Errorf("quotes[%d]: %w", k, err)
 		}
-		s.quotes = append(s.quotes, q)
+		s.quotes, s.due = append(s.quotes, q), append(s.due, 0)
 		s.own[q.in.Inst] = int32(k)
 		s.reads(k, q.in.Inst)
 		for _, r := range q.cfg.Fair.Refs {
@@ -159,12 +160,32 @@ func (s *Strategy) Decide(d *desk.Desk, out *desk.Out) {
 	}
 	for _, i := range d.Changed {
 		for _, k := range s.readers[i] {
-			s.quotes[k].dirty = true
+			s.stir(int(k))
 		}
 	}
-	for k := range s.quotes {
-		s.step(d, &s.quotes[k], out)
+	for k, at := range s.due {
+		if d.Now >= at {
+			q := &s.quotes[k]
+			s.step(d, q, out)
+			s.due[k] = q.next(d)
+		}
 	}
+}
+
+// stir makes a quote look again in this drain.
+func (s *Strategy) stir(k int) { s.quotes[k].dirty, s.due[k] = true, 0 }
+
+// next is when a quote must look without being stirred: at once while it is pulled, else when it said so, or when a book
+// that it leans on may be too old.
+func (q *quote) next(d *desk.Desk) venue.Nanos {
+	if q.dirty {
+		return 0
+	}
+	at := min(q.again, d.Books[q.in.Inst].Recv()+q.cfg.Pull.MaxAge+1)
+	if q.hedge != nil {
+		at = min(at, d.Books[q.hedge.Inst].Recv()+q.cfg.Pull.MaxAge+1)
+	}
+	return at
 }
 
 // step brings one instrument's quotes to where they should be. What is carried is hedged even while quotes are pulled.

@@ -193,9 +193,9 @@ func TestPull_takesAllAwayAndComesBack(t *testing.T) {
 		do     func(r *rig)
 	}{
 		{"pulled_age", func(r *rig) { r.d.Now += second + 1 }},
-		{"pulled_stale", func(r *rig) { r.d.Books[1].Invalidate(venue.SequenceGap) }},
-		{"pulled_mismatch", func(r *rig) { r.d.Books[1].Invalidate(venue.TouchMismatch) }},
-		{"pulled_stale", func(r *rig) { r.d.Instruments[1].Status = venue.Halted }},
+		{"pulled_stale", func(r *rig) { r.lose(1, venue.SequenceGap) }},
+		{"pulled_mismatch", func(r *rig) { r.lose(1, venue.TouchMismatch) }},
+		{"pulled_stale", func(r *rig) { r.d.Instruments[1].Status = venue.Halted; r.changed(1) }},
 	} {
 		r := newRig(t, plain(1), spot(1))
 		c.do(r)
@@ -245,7 +245,7 @@ func TestBudget_holdsMovesBackAndNeverPulls(t *testing.T) {
 	require.Empty(t, asks(r.decide())[1:], "the bid of 99.00 is safe and waits")
 	require.Equal(t, []ask{{venue.Cancel, venue.Sell, 101_00, 100}}, asks(r.out.Intents()), "the ask of 101.00 breaks the promise and goes at once")
 	r.obey()
-	r.d.Books[1].Invalidate(venue.SequenceGap)
+	r.lose(1, venue.SequenceGap)
 	require.Equal(t, []ask{{venue.Cancel, venue.Buy, 99_00, 100}}, asks(r.decide()), "a pull does not wait")
 	r.obey()
 	r.d.Now += 900 * venue.Millisecond

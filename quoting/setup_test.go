@@ -1,6 +1,7 @@
 package quoting
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,12 +88,20 @@ func (r *rig) touch(i venue.Inst, bid, ask fixed.Price) {
 	b := r.d.Books[i]
 	b.Apply(frame)
 	require.Equal(r.t, books.Live, b.State(), "unexpected state because of %s", b.Why())
-	for _, c := range r.d.Changed {
-		if c == i {
-			return
-		}
+	r.changed(i)
+}
+
+// changed notes that an instrument changed in this drain, as the engine does.
+func (r *rig) changed(i venue.Inst) {
+	if !slices.Contains(r.d.Changed, i) {
+		r.d.Changed = append(r.d.Changed, i)
 	}
-	r.d.Changed = append(r.d.Changed, i)
+}
+
+// lose makes a book Stale.
+func (r *rig) lose(i venue.Inst, why venue.Reason) {
+	r.d.Books[i].Invalidate(why)
+	r.changed(i)
 }
 
 // decide runs one drain and returns what the strategy wants.

@@ -68,6 +68,7 @@ type Gate struct {
 	dayEnd            venue.Nanos
 	orders, trades    int64
 	plans             planTable
+	legs              [desk.MaxLegs]candidate // of the plan that CheckPlan looks at
 }
 
 // New validates cfg against the instruments of d and returns a Gate. Every fault is named, joined into one error.

@@ -41,16 +41,34 @@ type planHold struct {
 type planTable struct {
 	ids   [maxPlans]uint64
 	plans [maxPlans]planHold
+	open  int
 	loss  fixed.Cash
 }
 
+// find is the reservation of an open plan. New plans take the first free place, so the open ones lie in front, and the
+// search ends when it has seen them all.
 func (t *planTable) find(id uint64) *planHold {
-	for k := range t.ids {
-		if t.ids[k] == id {
+	for k, left := 0, t.open; left > 0; k++ {
+		if t.ids[k] == id && id != 0 {
 			return &t.plans[k]
+		}
+		if t.ids[k] != 0 {
+			left--
 		}
 	}
 	return nil
+}
+
+// free is the first free place, -1 when there is none.
+func (t *planTable) free() int {
+	if t.open == maxPlans {
+		return -1
+	}
+	k := 0
+	for t.ids[k] != 0 {
+		k++
+	}
+	return k
 }
 
 // CheckPlan approves every leg of p into out[:p.N] and reserves them, MaxLoss, balances and the rate tokens of the
@@ -79,17 +97,18 @@ func (g *Gate) CheckPlan(p *desk.Plan, d *desk.Desk, out []Approved) Verdict {
 	if g.plans.find(p.ID) != nil {
 		return Verdict{Reason: venue.DuplicateIntent, Rule: RuleDuplicate}
 	}
-	h := g.plans.find(0)
-	if h == nil {
+	at := g.plans.free()
+	if at < 0 {
 		return Verdict{Reason: venue.PlanLimit, Rule: RulePlan, Value: maxPlans + 1, Limit: maxPlans}
 	}
 	var c candidate
 	if !g.losses(&c, p.MaxLoss) {
 		return c.verdict
 	}
+	h, cs := &g.plans.plans[at], &g.legs
 	*h = planHold{strategy: p.Strategy, loss: p.MaxLoss}
-	var cs [desk.MaxLegs]candidate
 	for i := range n {
+		cs[i] = candidate{}
 		if !g.reserve(h, p, i, &cs[i], d) {
 			for j := range i {
 				g.charge(&cs[j], -cs[j].tokens, -1)
@@ -103,11 +122,8 @@ func (g *Gate) CheckPlan(p *desk.Plan, d *desk.Desk, out []Approved) Verdict {
 		cs[i].note(d.Now)
 		cs[i].command(g, &out[i])
 	}
-	for k := range g.plans.ids {
-		if &g.plans.plans[k] == h {
-			g.plans.ids[k] = p.ID
-		}
-	}
+	g.plans.ids[at] = p.ID
+	g.plans.open++
 	g.plans.loss += p.MaxLoss
 	return Verdict{}
 }
@@ -161,6 +177,14 @@ func (g *Gate) hold(l *legHold, q fixed.Qty, d *desk.Desk) {
 
 // unhold takes from it.
 func (g *Gate) unhold(l *legHold, q fixed.Qty, d *desk.Desk) {
+	if q != 0 {
+		g.drop(l, q)
+		g.Refresh(l.inst, d)
+	}
+}
+
+// drop is unhold without the Refresh that must follow.
+func (g *Gate) drop(l *legHold, q fixed.Qty) {
 	if q == 0 {
 		return
 	}
@@ -173,20 +197,21 @@ func (g *Gate) unhold(l *legHold, q fixed.Qty, d *desk.Desk) {
 	if h.n == 0 {
 		h.price = 0
 	}
-	g.Refresh(l.inst, d)
 }
 
 // Release drops the reservation of one leg: it now counts in d.Working, or will never leave. It refreshes the leg's
-// instrument. Only the first Release of a leg does anything; what the leg leaves unfilled is held again, for the playbook.
-func (g *Gate) Release(plan uint64, leg uint8, d *desk.Desk) {
+// instrument, so that an order that has just been placed needs no Refresh of its own. Only the first Release of a leg does
+// anything, and answers true; what the leg leaves unfilled is held again, for the playbook.
+func (g *Gate) Release(plan uint64, leg uint8, d *desk.Desk) bool {
 	h := g.plans.find(plan)
-	if plan == 0 || h == nil || leg >= h.n || h.legs[leg].released {
-		return
+	if h == nil || leg >= h.n || h.legs[leg].released {
+		return false
 	}
 	l := &h.legs[leg]
 	l.released = true
-	g.unhold(l, l.held, d)
+	g.drop(l, l.held)
 	g.Refresh(l.inst, d)
+	return true
 }
 
 // EndPlan drops what is left of a plan's reservation; unused rate tokens return to their budgets. Unknown plans are
@@ -212,6 +237,7 @@ func (g *Gate) EndPlan(plan uint64, d *desk.Desk) {
 		}
 		g.plans.loss -= h.loss
 		g.plans.ids[k] = 0
+		g.plans.open--
 		return
 	}
 }

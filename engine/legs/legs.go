@@ -14,6 +14,8 @@
 package legs
 
 import (
+	"slices"
+
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
@@ -31,10 +33,9 @@ type leg struct {
 
 // run is one plan at work.
 type run struct {
-	plan   desk.Plan
-	legs   [desk.MaxLegs]leg
-	active bool
-	tries  uint8
+	plan  desk.Plan
+	legs  [desk.MaxLegs]leg
+	tries uint8
 }
 
 // Naked is exposure that a plan left behind when its deadline passed or its playbook was through.
@@ -52,7 +53,10 @@ type Counters struct {
 
 // Runner runs up to a fixed number of plans at once.
 type Runner struct {
-	runs  []run
+	runs []run
+	// ids are the plans at work, 0 where none is: a new one takes the first free place, so a walk that has seen live of
+	// them is over. They lie apart, for every drain walks them.
+	ids   []uint64
 	live  int
 	naked []Naked
 	ended []uint64
@@ -61,7 +65,7 @@ type Runner struct {
 
 // New makes a Runner for so many plans at once.
 func New(plans int) *Runner {
-	return &Runner{runs: make([]run, plans), naked: make([]Naked, 0, plans*desk.MaxLegs), ended: make([]uint64, 0, plans)}
+	return &Runner{runs: make([]run, plans), ids: make([]uint64, plans), naked: make([]Naked, 0, plans*desk.MaxLegs), ended: make([]uint64, 0, plans)}
 }
 
 // Room reports whether another plan may start.
@@ -75,9 +79,11 @@ func (r *Runner) Stats() Counters { return r.stats }
 
 // Start takes an approved plan. The caller sends the legs that First names and reports each by Sent. False when full.
 func (r *Runner) Start(p *desk.Plan) bool {
-	for i := range r.runs {
-		if x := &r.runs[i]; !x.active {
-			*x = run{plan: *p, active: true}
+	for i, id := range r.ids {
+		if id == 0 {
+			x := &r.runs[i]
+			x.plan, x.legs, x.tries = *p, [desk.MaxLegs]leg{}, 0
+			r.ids[i] = p.ID
 			r.live++
 			r.stats.Started++
 			return true
@@ -124,9 +130,13 @@ func (r *Runner) Fill(o *desk.Order, q fixed.Qty) {
 }
 
 func (r *Runner) find(plan uint64) *run {
-	for i := range r.runs {
-		if r.runs[i].active && r.runs[i].plan.ID == plan {
+	for i, left := 0, r.live; left > 0; i++ {
+		switch r.ids[i] {
+		case 0:
+		case plan:
 			return &r.runs[i]
+		default:
+			left--
 		}
 	}
 	return nil
@@ -136,12 +146,10 @@ func (r *Runner) find(plan uint64) *run {
 // in this drain, valid until the next Step.
 func (r *Runner) Step(d *desk.Desk, out *desk.Out) (naked []Naked, ended []uint64) {
 	r.naked, r.ended = r.naked[:0], r.ended[:0]
-	if r.live == 0 {
-		return nil, nil
-	}
-	for i := range r.runs {
-		if x := &r.runs[i]; x.active {
-			r.advance(x, d, out)
+	for i, left := 0, r.live; left > 0; i++ {
+		if r.ids[i] != 0 {
+			left--
+			r.advance(&r.runs[i], d, out)
 		}
 	}
 	return r.naked, r.ended
@@ -212,7 +220,7 @@ func (x *run) unknown(d *desk.Desk) bool {
 
 // end closes a plan.
 func (r *Runner) end(x *run) {
-	x.active = false
+	r.ids[slices.Index(r.ids, x.plan.ID)] = 0
 	r.live--
 	r.ended = append(r.ended, x.plan.ID)
 }
