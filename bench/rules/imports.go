@@ -17,7 +17,7 @@ feeds/wire:         books feeds/sign own
 feeds/sign:         books own
 feeds/recording:    books feeds/wire own
 feeds/evm:          books feeds/wire feeds/sign own
-feeds/venuesim:     books feeds/wire own
+feeds/venuesim:     books feeds/wire feeds/recording own
 feeds/conform:      books feeds own
 feeds/*:            books feeds/wire feeds/sign feeds/evm feeds/venuesim own
 feeds:              books feeds

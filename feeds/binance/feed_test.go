@@ -110,3 +110,23 @@ func TestFeed_livesInVirtualTime(t *testing.T) {
 		})
 	}
 }
+
+func TestFeed_followsARecordedMarketOverSockets(t *testing.T) {
+	for name, c := range map[string]struct {
+		market market
+		file   string
+		least  int
+	}{
+		"spot":  {spot, "binance/spot-btcusdt.jsonl.gz", 300},
+		"usdm":  {usdm, "binance/usdm-btcusdt.jsonl.gz", 300},
+		"coinm": {coinm, "binance/cm-btcusd_perp.jsonl.gz", 300},
+		"four":  {spot, "binance/us-spot-4sym-20211012.jsonl.gz", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wiretest.Replay(t, c.file, c.market.adapter, c.least, func(n wire.Net, clock *wire.Clock, path string, ins []*venue.Instrument) (wiretest.Server, error) {
+				return binancesim.NewReplay(c.market.kind, venuesim.ReplayConfig{Net: n, Clock: clock, Faults: venuesim.NewFaults(1, venuesim.Rates{}), Address: "127.0.0.1:0",
+					Files: []string{path}, Speed: 20, Adapter: c.market.adapter, Instruments: ins})
+			})
+		})
+	}
+}

@@ -129,3 +129,10 @@ func TestFeed_livesInVirtualTime(t *testing.T) {
 		return r.Rig, func(on bool) { r.faults.Set(map[bool]venuesim.Rates{true: venuesim.AllFaults.Times(8)}[on]) }
 	})
 }
+
+func TestFeed_followsARecordedMarketOverSockets(t *testing.T) {
+	wiretest.Replay(t, "coinbase/advanced-l2-btc-eth-20260809.jsonl.gz", coinbase.Adapter, 500, func(n wire.Net, clock *wire.Clock, path string, ins []*venue.Instrument) (wiretest.Server, error) {
+		return coinbasesim.NewReplay(venuesim.ReplayConfig{Net: n, Clock: clock, Faults: venuesim.NewFaults(1, venuesim.Rates{}), Address: "127.0.0.1:0",
+			Files: []string{path}, Speed: 5, Adapter: coinbase.Adapter, Instruments: ins})
+	})
+}

@@ -92,14 +92,19 @@ func New(cfg Config) (*Sim, error) {
 // Addr is host:port.
 func (s *Sim) Addr() string { return s.server.Addr() }
 
-func (s *Sim) routes() {
-	ws, rest := "", "/api/v3"
-	switch s.cfg.Kind {
+// routes are where a market's streams and REST paths begin.
+func routes(k Kind) (ws, rest string) {
+	switch k {
 	case USDM:
-		ws, rest = "/public", "/fapi/v1"
+		return "/public", "/fapi/v1"
 	case COINM:
-		rest = "/dapi/v1"
+		return "", "/dapi/v1"
 	}
+	return "", "/api/v3"
+}
+
+func (s *Sim) routes() {
+	ws, rest := routes(s.cfg.Kind)
 	s.server.Socket(ws+"/stream", s.session)
 	s.server.Socket(ws+"/ws/{names...}", s.session)
 	s.server.Socket(ws+"/ws", s.session)

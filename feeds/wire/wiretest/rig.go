@@ -149,10 +149,11 @@ func (r *Rig) hold(b *books.Book) {
 	r.Compared++
 }
 
-// Tops are the best ten levels of both sides of a book in the decimals that the venue prints, zero where there is none.
+// Tops are the best ten levels of both sides of a book, zero where there is none, in the decimals that the venue prints, or
+// in the book's own where those are fewer.
 func Tops(b *books.Book) (top [2][]venue.Level) {
 	in := b.Instrument()
-	price, qty := fixed.Pow10(in.PriceScale-in.PriceText), fixed.Pow10(in.QtyScale-in.QtyText)
+	price, qty := fixed.Pow10(in.PriceScale-min(in.PriceText, in.PriceScale)), fixed.Pow10(in.QtyScale-min(in.QtyText, in.QtyScale))
 	for i, s := range []venue.Side{venue.Buy, venue.Sell} {
 		top[i] = make([]venue.Level, 10)
 		c := b.Rows(s)

@@ -65,9 +65,12 @@ func Lines(t testing.TB, name string) []Line {
 	return out
 }
 
+// Path is where a file of ../shared/data would be.
+func Path(t testing.TB, name string) string { return filepath.Join(root(t), "../shared/data", name) }
+
 // File is a file, plain or gzip, under ../shared/data. The test is skipped where there is none.
 func File(t testing.TB, name string) []byte {
-	b, err := os.ReadFile(filepath.Join(root(t), "../shared/data", name))
+	b, err := os.ReadFile(Path(t, name))
 	if os.IsNotExist(err) {
 		t.Skip("no recordings at ../shared/data")
 	}
