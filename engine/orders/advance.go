@@ -35,6 +35,10 @@ func Advance(o *desk.Order, r *venue.Report) fixed.Qty {
 		if r.Seq == 0 || r.Seq == o.NextClient { // else it answers an amend before the pending one
 			forget(o)
 		}
+	case venue.NotFound:
+		if r.Proves() {
+			ends(o, desk.Rejected, r)
+		}
 	case venue.CancelRejected:
 		if o.State == desk.PendingCancel {
 			o.State = rests(o)
@@ -77,6 +81,9 @@ func amended(o *desk.Order, r *venue.Report) {
 		return // said before, of an amend before the pending one
 	}
 	o.Qty, o.Price = r.Open, r.Price
+	if r.Ref[0] != 0 {
+		o.Ref = r.Ref // where an amend replaces the order, it has another id
+	}
 	if r.Seq != 0 {
 		o.Alias = r.Seq
 	}

@@ -76,6 +76,17 @@ func TestTable_maybeSentIsUnknownUntilTheVenueSpeaks(t *testing.T) {
 	require.Equal(t, desk.Open, o.State)
 }
 
+func TestTable_provenAbsenceEndsTheOrder(t *testing.T) {
+	d := newDesk(4)
+	tab := New(d, 1, 100)
+	o := open(t, tab, d, venue.Buy)
+	tab.Apply(sentAs(o, venue.New, venue.Maybe), 1)
+	e := tab.Apply(report(o, venue.NotFound, func(r *venue.Report) { r.Reason = venue.Timeout }), 2)
+	require.True(t, e.Closed)
+	require.Equal(t, desk.Rejected, o.State)
+	require.Zero(t, d.Working[1].BuyQty)
+}
+
 func TestTable_notSentEndsTheOrder(t *testing.T) {
 	d := newDesk(4)
 	tab := New(d, 1, 100)

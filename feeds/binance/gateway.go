@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/valyala/fastjson"
 
+	"oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/feeds/sign"
 	"oneprice/feeds/wire"
@@ -135,23 +135,22 @@ func (g *Gateway) Counters() *GatewayCounters { return &g.count }
 // Ready reports whether orders can leave now.
 func (g *Gateway) Ready() bool { return g.line.Load() != nil }
 
-// Adopt implements wire.Gateway. An order that was replaced has the client id of its amend, and a cancelled one that of its
-// cancel, so that it is asked for by each, the latest first.
-func (g *Gateway) Adopt(c *venue.Command, later []uint64) {
-	if c.Slot == 0 || int(c.Slot) >= len(g.ids.slots) || !g.orders.knows(c.Inst) {
+// Adopt implements wire.Gateway. An order that was replaced has the client id of its amend; the venue's own id says which of
+// them is in force, and the order's state then by which.
+func (g *Gateway) Adopt(o *desk.Order) {
+	if o.Slot == 0 || int(o.Slot) >= len(g.ids.slots) || !g.orders.knows(o.Inst) {
 		return
 	}
-	g.ids.slots[c.Slot].open(c, 0)
-	names := append([]uint64{c.Client}, later...)
-	slices.Reverse(names)
-	for _, id := range names {
-		g.ids.put(id, c.Client, c.Slot)
+	for _, id := range [...]uint64{o.Client, o.Alias, o.NextClient} {
+		if id != 0 {
+			g.ids.put(id, o.Client, o.Slot)
+		}
 	}
+	op := g.ids.slots[o.Slot].adopt(o)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.o.Clock.Now() // whoever sent it has sent nothing since
-	g.ask(c.Slot, c.Client, venue.New, now, now)
-	g.asks[len(g.asks)-1].names = names
+	g.ask(o.Slot, o.Client, op, now, now)
 }
 
 // marks of request ids, before the 16 digits of the instruction's client id. A New has none.
@@ -249,7 +248,7 @@ func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 		return venue.NotSent
 	}
 	var ok bool
-	reduces := int64(c.Price) == s.price.Load() && c.Qty < s.inForce()
+	reduces := s.reduces(c.Price, c.Qty)
 	if reduces {
 		g.buf, ok = g.orders.Reduce(g.fresh(), markReduce, c.Inst, c.Client, s.wire.Load(), s.target(), c.Qty, at)
 	} else {
@@ -266,7 +265,7 @@ func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 	if !reduces {
 		s.next.Store(c.Client)
 	}
-	s.asks(c, now)
+	s.asks(c.Op, c.Client, c.Price, c.Qty, now)
 	sent := g.write(l, c.Op)
 	if sent == venue.NotSent {
 		s.next.Store(0)
@@ -279,12 +278,12 @@ func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 func (g *Gateway) cancel(l *line, c *venue.Command, now, at venue.Nanos) venue.Sent {
 	i, s := g.holder(c)
 	if s == nil {
-		g.buf = g.orders.Cancel(g.fresh(), markForeign, c.Inst, c.Target, c.Client, Target{Client: c.Target}, at)
+		g.buf = g.orders.Cancel(g.fresh(), markForeign, c.Inst, c.Target, Target{Client: c.Target}, at)
 		return g.write(l, c.Op)
 	}
 	t := s.target()
 	if next := s.next.Load(); next != 0 {
-		g.buf = g.orders.Cancel(g.fresh(), markQuiet, c.Inst, c.Client, c.Client, t, at)
+		g.buf = g.orders.Cancel(g.fresh(), markQuiet, c.Inst, c.Client, t, at)
 		if l.send(g.frames.seal(g.buf)) == venue.NotSent {
 			return venue.NotSent
 		}
@@ -293,7 +292,7 @@ func (g *Gateway) cancel(l *line, c *venue.Command, now, at venue.Nanos) venue.S
 	g.ids.put(c.Client, c.Target, i)
 	s.quitID.Store(c.Client)
 	s.quit.Store(int64(now))
-	g.buf = g.orders.Cancel(g.fresh(), markCancel, c.Inst, c.Client, c.Client, t, at)
+	g.buf = g.orders.Cancel(g.fresh(), markCancel, c.Inst, c.Client, t, at)
 	sent := g.write(l, c.Op)
 	if sent == venue.NotSent {
 		s.quit.Store(0)
@@ -336,10 +335,10 @@ func (g *Gateway) cancelOurs(l *line, c *venue.Command, at venue.Nanos) venue.Se
 		if s.owner.Load() == 0 || s.ended.Load() || c.Inst != 0 && c.Inst != s.inst() {
 			continue
 		}
-		g.buf = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), s.wire.Load(), s.wire.Load(), s.target(), at)
+		g.buf = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), s.wire.Load(), s.target(), at)
 		all = worse(all, g.write(l, c.Op))
 		if next := s.next.Load(); next != 0 {
-			g.buf = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), next, next, Target{Client: next}, at)
+			g.buf = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), next, Target{Client: next}, at)
 			all = worse(all, g.write(l, c.Op))
 		}
 	}

@@ -38,6 +38,7 @@ type traded struct {
 	filled fixed.Qty
 	trades map[string]bool
 	acked  bool
+	ref    [40]byte // of the last Ack or Amended
 	end    venue.ReportKind
 	stated fixed.Qty // Cum of the end
 	why    venue.Reason
@@ -86,7 +87,7 @@ func (b *book) take(r *venue.Report) {
 	o.kinds, o.last = append(o.kinds, r.Kind), *r
 	switch r.Kind {
 	case venue.Ack, venue.Amended:
-		o.acked = true
+		o.acked, o.ref = true, r.Ref
 		o.open, o.price = r.Open, r.Price
 	case venue.Fill:
 		if ref := string(r.RefBytes()); !o.trades[ref] {

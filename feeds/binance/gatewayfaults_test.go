@@ -99,7 +99,7 @@ func TestGateway_lostCancelIsAskedFor(t *testing.T) {
 func TestGateway_whatNeverArrivedIsProvenAbsent(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	c := r.new(venue.Limit, venue.GTC, venue.Buy, r.touch(venue.Buy)-1000, 1000)
-	r.gw.Adopt(c, nil) // as after a restart: the journal has it, and nobody knows whether it left
+	r.gw.Adopt(left(c)) // as after a restart: the journal has it, and nobody knows whether it left
 	r.until("proof", func() bool { o := r.of(c); return o.saw(venue.NotFound) && o.end == venue.NotFound && o.last.Proves() })
 	notFound := 0
 	for _, k := range r.of(c).kinds {

@@ -1,6 +1,7 @@
 package binance
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/valyala/fastjson"
@@ -25,9 +26,6 @@ type ask struct {
 	misses int
 	// amend: whether an amend in place took effect is also open.
 	amend bool
-	// names are the client ids that an order of an earlier run may have, the likeliest first, and name the one in question.
-	names []uint64
-	name  int
 	// fills is a filled quantity whose trades have still to be fetched; the order itself is known then.
 	fills fixed.Qty
 }
@@ -75,12 +73,8 @@ func (g *Gateway) query(l *line, now venue.Nanos) {
 		s := &g.ids.slots[a.slot]
 		a.wire, a.next = s.wire.Load(), s.next.Load()
 		t := s.target()
-		switch {
-		case a.next != 0:
+		if a.next != 0 {
 			t = Target{Client: a.next}
-		case len(a.names) > 0 && t.Order == 0:
-			a.name = 0
-			t.Client = a.names[0]
 		}
 		if !g.askFor(l, a, markStatus, t, now) {
 			return
@@ -138,7 +132,7 @@ func (g *Gateway) told(i uint32, owner, by uint64, ok bool, recv venue.Nanos, ot
 	}
 	a.busy = 0
 	s, l := &g.ids.slots[i], g.line.Load()
-	next, quit := s.next.Load(), s.quitID.Load()
+	next := s.next.Load()
 	switch {
 	case s.wire.Load() != a.wire || next != a.next:
 		a.due, a.misses = recv, 0 // replaced, or about to be: the state of the old order is no news of this one
@@ -150,19 +144,13 @@ func (g *Gateway) told(i uint32, owner, by uint64, ok bool, recv venue.Nanos, ot
 	case status == 200 && next != 0:
 		g.oldStands(a, r, since, recv)
 	case status == 200:
-		if len(a.names) > 0 {
-			s.wire.Store(by)
-		}
 		g.settle(a, r, recv)
-	case l != nil && a.name+1 < len(a.names):
-		a.name++
-		g.askFor(l, a, markStatus, Target{Client: a.names[a.name]}, recv)
 	case other || l == nil:
 		g.missed(a, since, recv)
 	case next != 0:
 		g.askFor(l, a, markOther, s.target(), recv)
-	case s.order.Load() == 0 && quit != 0:
-		g.askFor(l, a, markOther, Target{Client: quit}, recv)
+	case s.order.Load() == 0: // unless our cancel has given it another id
+		g.askFor(l, a, markOther, Target{Client: a.wire, Gone: true}, recv)
 	default:
 		g.missed(a, since, recv)
 	}
@@ -232,6 +220,9 @@ func (g *Gateway) settle(a *ask, r *fastjson.Value, recv venue.Nanos) {
 		a.amend = false
 	}
 	s.order.Store(r.GetUint64("orderId"))
+	if id, ours := parseOurs(r.GetStringBytes("clientOrderId")); ours {
+		s.wire.Store(id) // an order of an earlier run may have had another
+	}
 	s.price.Store(price)
 	s.qty.Store(qty)
 	s.acked = true
@@ -339,5 +330,7 @@ func feeOf(text []byte) (fixed.Cash, bool) {
 
 func appendUint(dst []byte, n uint64) []byte { return strconv.AppendUint(dst, n, 10) }
 
-// parseOurs reads a client id; false for one that is not ours.
-func parseOurs(text []byte) (uint64, bool) { return wire.ParseClientID(text) }
+// parseOurs reads a client id, also of an order that we cancelled; false for one that is not ours.
+func parseOurs(text []byte) (uint64, bool) {
+	return wire.ParseClientID(bytes.TrimSuffix(text, []byte(goneMark)))
+}

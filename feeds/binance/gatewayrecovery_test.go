@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/feeds/binance"
 	"oneprice/feeds/sign"
@@ -14,9 +15,15 @@ import (
 	"oneprice/feeds/wire"
 )
 
-// earlier leaves the orders of an earlier run behind: one that rests, one that was replaced, one that was cancelled after
-// a fill of a part. later are the client ids of what followed each.
-func (r *rig) earlier() (orders [3]*venue.Command, later [3][]uint64) {
+// left is an order as recovery has it, of which the venue has said nothing.
+func left(c *venue.Command) *desk.Order {
+	return &desk.Order{State: desk.Unknown, Side: c.Side, Type: c.Type, TIF: c.TIF, Venue: c.Venue, Inst: c.Inst, Slot: c.Slot, Client: c.Client, Price: c.Price,
+		Qty: c.Qty, SentAt: c.Decided, NotAfter: c.NotAfter}
+}
+
+// earlier leaves the orders of an earlier run behind: one that rests, one that was replaced and has an amend under way, one
+// that was cancelled after a fill of a part.
+func (r *rig) earlier() (orders [3]*desk.Order) {
 	bid, ask := r.touch(venue.Buy), r.touch(venue.Sell)
 	rests := r.send(r.new(venue.Limit, venue.GTC, venue.Buy, bid-1000, 1000))
 	moved := r.send(r.new(venue.Limit, venue.GTC, venue.Buy, bid-1000, 2000))
@@ -31,9 +38,16 @@ func (r *rig) earlier() (orders [3]*venue.Command, later [3][]uint64) {
 	failed := r.send(r.about(venue.Amend, moved, ask*6, 1800))
 	r.until("a refused amend", func() bool { return r.of(moved).saw(venue.AmendRejected) })
 	require.Equal(r.t, failed.Client, r.of(moved).last.Seq)
-	quit := r.send(r.about(venue.Cancel, part, 0, 0))
+	r.send(r.about(venue.Cancel, part, 0, 0))
 	r.until("the cancel", func() bool { return r.of(part).end == venue.Cancelled })
-	return [3]*venue.Command{rests, moved, part}, [3][]uint64{nil, {reduce.Client, replace.Client, failed.Client}, {quit.Client}}
+	orders = [3]*desk.Order{left(rests), left(moved), left(part)}
+	for _, o := range orders[:2] {
+		o.Ref = r.book.orders[o.Client].ref
+	}
+	o := orders[1]
+	o.Price, o.Qty, o.Alias = replace.Price, replace.Qty, replace.Client
+	o.NextPrice, o.NextQty, o.NextClient = failed.Price, failed.Qty, failed.Client // its refusal was not journalled
+	return orders
 }
 
 func (r *rig) sweep() *book {
@@ -47,8 +61,8 @@ func (r *rig) sweep() *book {
 
 func TestGateway_ordersOfAnEarlierRunAreCancelledByTheirClientIDs(t *testing.T) {
 	r := newRig(t, rigOptions{})
-	orders, later := r.earlier()
-	rests, moved := orders[0], later[1][1]
+	orders := r.earlier()
+	rests, moved := orders[0], orders[1].Alias
 	r.restart(nil)
 	r.until("the session", r.gw.Ready)
 	swept := r.sweep()
@@ -74,31 +88,32 @@ func TestGateway_ordersOfAnEarlierRunAreCancelledByTheirClientIDs(t *testing.T) 
 func TestGateway_adoptedOrdersAreFoundByAnyOfTheirIDs(t *testing.T) {
 	for _, swept := range []bool{false, true} {
 		r := newRig(t, rigOptions{})
-		orders, later := r.earlier()
+		orders := r.earlier()
 		r.restart(func() {
-			for i, c := range orders {
-				c.Slot = uint32(100 + i)
-				r.gw.Adopt(c, later[i])
+			for i, o := range orders {
+				o.Slot = uint32(100 + i)
+				r.gw.Adopt(o)
 			}
 			if swept {
 				r.fault.Set(venuesim.Rates{venuesim.Refuse: 1_000_000})
 			}
 		})
-		rests, moved, part := orders[0], orders[1], orders[2]
+		of := func(i int) *traded { return r.book.orders[orders[i].Client] }
+		moved := &venue.Command{Slot: 101, Client: orders[1].Client, Price: orders[1].Price}
 		if swept { // nothing but REST says what became of them
 			b := r.sweep()
-			require.True(t, b.orders[moved.Client].saw(venue.Ack))
-			require.EqualValues(t, 101, b.orders[moved.Client].last.Slot)
-			require.Equal(t, venue.Cancelled, b.orders[part.Client].end)
-			require.Equal(t, b.orders[part.Client].stated, b.orders[part.Client].filled)
+			moved, part := b.orders[orders[1].Client], b.orders[orders[2].Client]
+			require.True(t, moved.saw(venue.Ack))
+			require.EqualValues(t, 101, moved.last.Slot)
+			require.Equal(t, venue.Cancelled, part.end)
+			require.Equal(t, part.stated, part.filled)
 			r.fault.Set(venuesim.Rates{})
 		} else {
 			r.until("their fates", func() bool {
-				return r.of(rests).saw(venue.Ack) && r.of(moved).saw(venue.Ack) && r.of(part) != nil && r.of(part).end == venue.Cancelled &&
-					r.of(part).filled == r.of(part).stated
+				return of(0).saw(venue.Ack) && of(1).saw(venue.AmendRejected) && of(2) != nil && of(2).end == venue.Cancelled && of(2).filled == of(2).stated
 			})
-			require.Positive(t, int64(r.of(part).filled))
-			require.EqualValues(t, 1800, r.of(moved).open)
+			require.Positive(t, int64(of(2).filled))
+			require.EqualValues(t, 1800, of(1).open)
 		}
 		r.until("the session", r.gw.Ready)
 		r.until("an amend", func() bool { return r.gw.Submit(r.about(venue.Amend, moved, moved.Price+50, 1700)) == venue.Out })
@@ -106,9 +121,9 @@ func TestGateway_adoptedOrdersAreFoundByAnyOfTheirIDs(t *testing.T) {
 		r.next++
 		r.send(&venue.Command{Op: venue.CancelAll, Venue: 1, Client: r.next})
 		r.until("the end", func() bool {
-			return r.of(rests) != nil && r.of(rests).end == venue.Cancelled && r.of(moved).end == venue.Cancelled
+			return of(0) != nil && of(0).end == venue.Cancelled && of(1).end == venue.Cancelled
 		})
-		require.Equal(t, uint32(101), r.of(moved).last.Slot)
+		require.Equal(t, uint32(101), of(1).last.Slot)
 	}
 }
 

@@ -158,7 +158,11 @@ func name(t Target) sign.Param {
 	if t.Order != 0 {
 		return sign.Param{Name: "orderId", Value: strconv.FormatUint(t.Order, 10)}
 	}
-	return sign.Param{Name: "origClientOrderId", Value: string(wire.AppendClientID(nil, t.Client))}
+	id := string(wire.AppendClientID(nil, t.Client))
+	if t.Gone {
+		id += goneMark
+	}
+	return sign.Param{Name: "origClientOrderId", Value: id}
 }
 
 // cancel cancels one order, and what may replace it.
@@ -179,7 +183,7 @@ func (r *rest) one(ctx context.Context, c *venue.Command, t Target, loud bool) {
 	sent := g.o.Clock.Now()
 	in := g.instrument(c.Inst)
 	body, err := r.call(ctx, http.MethodDelete, "/api/v3/order", 1, []sign.Param{{Name: "symbol", Value: in.Symbol}, name(t),
-		{Name: "newClientOrderId", Value: string(wire.AppendClientID(nil, c.Client))}})
+		{Name: "newClientOrderId", Value: string(wire.AppendClientID(nil, t.Client)) + goneMark}})
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	defer g.publish()

@@ -3,6 +3,7 @@ package binance
 import (
 	"sync/atomic"
 
+	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 )
@@ -23,7 +24,7 @@ type slot struct {
 	askID    atomic.Uint64 // and its own client id
 	op       atomic.Uint32 // which of the two
 	quit     atomic.Int64  // when a Cancel left that has no answer yet, 0 none
-	quitID   atomic.Uint64 // client id of the last Cancel, which the order has once it is cancelled
+	quitID   atomic.Uint64 // client id of the last Cancel, 0 none
 	ended    atomic.Bool   // its end has been reported; the cold side sets it
 
 	wire       atomic.Uint64 // client id in force at the venue
@@ -36,8 +37,8 @@ type slot struct {
 	held  bool // the old order of a replacement is cancelled; what becomes of the new one decides
 }
 
-func pack(c *venue.Command) uint64 {
-	return uint64(c.Inst)<<32 | uint64(c.Side)<<16 | uint64(c.Type)<<8 | uint64(c.TIF)
+func pack(i venue.Inst, s venue.Side, t venue.OrderType, f venue.TIF) uint64 {
+	return uint64(i)<<32 | uint64(s)<<16 | uint64(t)<<8 | uint64(f)
 }
 
 func (s *slot) inst() venue.Inst { return venue.Inst(s.meta.Load() >> 32) }
@@ -50,27 +51,54 @@ func (s *slot) shape(c *venue.Command) {
 
 // open gives the slot to a new order. Submit's side.
 func (s *slot) open(c *venue.Command, now venue.Nanos) {
+	s.clear(pack(c.Inst, c.Side, c.Type, c.TIF), c.Client, c.Price, c.Qty)
+	s.asks(c.Op, c.Client, c.Price, c.Qty, now)
+	s.owner.Store(c.Client)
+}
+
+// adopt gives it to an order of an earlier run. op is what is in doubt of it. Submit's side.
+func (s *slot) adopt(o *desk.Order) (op venue.Op) {
+	s.clear(pack(o.Inst, o.Side, o.Type, o.TIF), o.Client, o.Price, o.Qty)
+	s.asks(venue.New, o.Client, o.Price, o.Qty, 0)
+	if o.Alias != 0 {
+		s.wire.Store(o.Alias)
+	}
+	if id, fault := fixed.Parse(o.Ref[1:1+int(o.Ref[0])%len(o.Ref)], 0); fault == fixed.OK && id > 0 {
+		s.order.Store(uint64(id))
+	}
+	op = venue.New
+	if o.NextClient != 0 {
+		op = venue.Amend
+		if !s.reduces(o.NextPrice, o.NextQty) {
+			s.next.Store(o.NextClient)
+		}
+		s.asks(op, o.NextClient, o.NextPrice, o.NextQty, 0)
+	}
+	s.owner.Store(o.Client)
+	return op
+}
+
+// clear takes the slot from whatever it held.
+func (s *slot) clear(meta, client uint64, price fixed.Price, qty fixed.Qty) {
 	s.owner.Store(0)
-	s.meta.Store(pack(c))
+	s.meta.Store(meta)
 	s.next.Store(0)
 	s.quit.Store(0)
 	s.quitID.Store(0)
 	s.ended.Store(false)
 	s.order.Store(0)
 	s.cum.Store(0)
-	s.wire.Store(c.Client)
-	s.price.Store(int64(c.Price))
-	s.qty.Store(int64(c.Qty))
-	s.asks(c, now)
-	s.owner.Store(c.Client)
+	s.wire.Store(client)
+	s.price.Store(int64(price))
+	s.qty.Store(int64(qty))
 }
 
 // asks notes a New or Amend that is about to leave.
-func (s *slot) asks(c *venue.Command, now venue.Nanos) {
-	s.op.Store(uint32(c.Op))
-	s.askedFor.Store(int64(c.Qty))
-	s.askedAt.Store(int64(c.Price))
-	s.askID.Store(c.Client)
+func (s *slot) asks(op venue.Op, id uint64, price fixed.Price, qty fixed.Qty, now venue.Nanos) {
+	s.op.Store(uint32(op))
+	s.askedFor.Store(int64(qty))
+	s.askedAt.Store(int64(price))
+	s.askID.Store(id)
 	s.asked.Store(int64(now))
 }
 
@@ -86,7 +114,12 @@ func (s *slot) cold(owner uint64) bool {
 }
 
 // target is how the venue knows the order best.
-func (s *slot) target() Target { return Target{s.order.Load(), s.wire.Load()} }
+func (s *slot) target() Target { return Target{Order: s.order.Load(), Client: s.wire.Load()} }
+
+// reduces reports whether an amend only lowers the quantity, which is done in place.
+func (s *slot) reduces(price fixed.Price, qty fixed.Qty) bool {
+	return int64(price) == s.price.Load() && qty < s.inForce()
+}
 
 // inForce is the order's quantity, as the venue has it.
 func (s *slot) inForce() fixed.Qty { return fixed.Qty(s.qty.Load()) }

@@ -178,9 +178,6 @@ func (g *Gateway) look(ctx context.Context, in *venue.Instrument, t Target, orde
 	if !ok {
 		return orders, protocol("order", fmt.Errorf("order %d of %s cannot be read", t.Order, in.Symbol))
 	}
-	if t.Client != 0 {
-		o.client = t.Client // a cancel gave it another
-	}
 	return append(orders, o), nil
 }
 
@@ -199,7 +196,12 @@ func (g *Gateway) lookOurs(ctx context.Context, in *venue.Instrument, orders []f
 			t.Client = 0
 		}
 		var err error
-		if orders, err = g.look(ctx, in, t, orders); err != nil {
+		n := len(orders)
+		if orders, err = g.look(ctx, in, t, orders); err == nil && len(orders) == n && t.Order == 0 {
+			t.Gone = true
+			orders, err = g.look(ctx, in, t, orders)
+		}
+		if err != nil {
 			return orders, err
 		}
 	}
@@ -240,11 +242,11 @@ func (g *Gateway) sweptOrder(in *venue.Instrument, o *found, now venue.Nanos) {
 		if next != 0 && next == o.client {
 			g.takesOver(i, owner, o.order, now, o.at)
 		}
-		switch known := s.order.Load(); {
-		case known == 0 && next == 0:
-			s.wire.Store(o.client) // of an earlier run: one of its ids
-		case s.wire.Load() != o.client && known != o.order && o.client != s.quitID.Load():
+		if known := s.order.Load(); known != 0 && known != o.order && s.wire.Load() != o.client {
 			return // an order that has been replaced
+		}
+		if next == 0 && o.client != 0 {
+			s.wire.Store(o.client) // one of an earlier run may have had another
 		}
 		s.order.Store(o.order)
 		s.acked = true

@@ -7,8 +7,15 @@ import (
 	"oneprice/books/venue"
 )
 
-// Target names an order at the venue: by the venue's own id where it is known, which is faster there, else by ours.
-type Target struct{ Order, Client uint64 }
+// Target names an order at the venue: by the venue's own id where it is known, which is faster there, else by ours; Gone by
+// the one that our cancel gives it.
+type Target struct {
+	Order, Client uint64
+	Gone          bool
+}
+
+// goneMark ends the client id that an order gets by our cancel: it is still ours, and its own.
+const goneMark = "-c"
 
 // begin opens a request whose answer is found by mark and id. Parameters follow sorted by name.
 func (o *Orders) begin(dst []byte, mark byte, id uint64, method string) {
@@ -60,17 +67,23 @@ func (o *Orders) decimal(name string, v int64, scale uint8) {
 	o.buf = fixed.Append(o.buf, v, scale)
 }
 
-func (o *Orders) client(name string, id uint64) {
+func (o *Orders) client(name string, id uint64) { o.marked(name, id, "") }
+
+// marked writes a client id with a mark at its end.
+func (o *Orders) marked(name string, id uint64, mark string) {
 	o.name(name)
-	o.dst = append(appendID(append(o.dst, `"`+idMark...), id), '"')
-	o.buf = appendID(append(o.buf, idMark...), id)
+	o.dst = append(append(appendID(append(o.dst, `"`+idMark...), id), mark...), '"')
+	o.buf = append(appendID(append(o.buf, idMark...), id), mark...)
 }
 
 // target writes which order is meant.
 func (o *Orders) target(byOrder, byClient string, t Target) {
-	if t.Order != 0 {
+	switch {
+	case t.Gone:
+		o.marked(byClient, t.Client, goneMark)
+	case t.Order != 0:
 		o.number(byOrder, t.Order)
-	} else {
+	default:
 		o.client(byClient, t.Client)
 	}
 }
@@ -90,12 +103,12 @@ func (o *Orders) end() []byte {
 // knows reports whether an instrument has order entry here.
 func (o *Orders) knows(i venue.Inst) bool { return int(i) < len(o.texts) && o.texts[i][0].known }
 
-// Cancel appends the order.cancel request of t, whose answer is found by mark and digits; id is the instruction's own, which
-// becomes the cancelled order's client id, so that whoever meets that order later still knows it as ours. The instrument
-// must be known.
-func (o *Orders) Cancel(dst []byte, mark byte, i venue.Inst, digits, id uint64, t Target, at venue.Nanos) []byte {
-	o.begin(dst, mark, digits, "order.cancel")
-	o.client("newClientOrderId", id)
+// Cancel appends the order.cancel request of t, whose answer is found by mark and id. The venue gives a cancelled order the
+// cancel's client id: one made of its own, so that whoever meets it later still knows which it was. The instrument must be
+// known.
+func (o *Orders) Cancel(dst []byte, mark byte, i venue.Inst, id uint64, t Target, at venue.Nanos) []byte {
+	o.begin(dst, mark, id, "order.cancel")
+	o.marked("newClientOrderId", t.Client, goneMark)
 	o.target("orderId", "origClientOrderId", t)
 	o.bare("recvWindow", o.window)
 	o.text("symbol", o.symbols[i])

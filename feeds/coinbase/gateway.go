@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/feeds/sign"
 	"oneprice/feeds/wire"
@@ -232,22 +233,26 @@ func (g *Gateway) Submit(c *venue.Command) venue.Sent {
 	return venue.NotSent
 }
 
-// Adopt implements wire.Gateway. Edits leave an order its client id here, so that of later nothing but its being there
-// matters: price and quantity are then the venue's to say.
-func (g *Gateway) Adopt(c *venue.Command, later []uint64) {
-	if g.known(c.Inst) == nil {
+// Adopt implements wire.Gateway. Edits leave an order its client id here.
+func (g *Gateway) Adopt(o *desk.Order) {
+	if g.known(o.Inst) == nil {
 		return
 	}
 	now := g.clock.Now() // whoever sent it has sent nothing since
-	t := g.begin(c, now)
+	t := &track{client: o.Client, slot: o.Slot, in: g.insts[o.Inst], side: o.Side, kind: o.Type, tif: o.TIF, price: o.Price, qty: o.Qty, born: o.SentAt,
+		until: now + g.Accepted, unsure: true}
+	if o.NotAfter != 0 {
+		t.until = min(now, o.NotAfter) + g.Accepted
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t.born, t.unsure = c.Decided, true
-	if c.NotAfter != 0 {
-		t.until = min(now, c.NotAfter) + g.Accepted
+	g.tracks[o.Client] = t
+	if o.NextClient != 0 {
+		t.nextPrice, t.nextQty, t.nextUntil, t.nextAsk = o.NextPrice, o.NextQty, now+g.Accepted, o.NextClient
 	}
-	if len(later) > 0 {
-		t.price, t.qty = 0, 0
+	if n := int(o.Ref[0]) % len(o.Ref); n > 0 {
+		t.id = string(o.Ref[1 : 1+n])
+		g.byID[t.id] = t
 	}
 	g.lookNow()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	orders "oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/feeds/coinbase"
 	"oneprice/feeds/coinbase/coinbasesim"
@@ -73,16 +74,17 @@ func TestGateway_adoptedOrdersKeepTheirSlotsAndAreFound(t *testing.T) {
 	never := d.order(venue.Buy, venue.PostOnly, venue.GTC, d.touch(venue.Buy).Price-1000, 200_000)
 	d.again(func() {
 		for i, c := range []*venue.Command{&rests, &moved, &gone, &never} {
-			c.Slot, c.Decided, c.NotAfter = uint32(3000+i), began, began+venue.Second
-			var later []uint64
-			if c == &moved {
-				later = []uint64{amend.Client}
+			c.Slot = uint32(3000 + i)
+			o := &orders.Order{Side: c.Side, Type: c.Type, TIF: c.TIF, Inst: c.Inst, Slot: c.Slot, Client: c.Client, Price: c.Price, Qty: c.Qty, SentAt: began,
+				NotAfter: began + venue.Second}
+			if c == &moved { // nobody journalled that it took effect
+				o.NextClient, o.NextPrice, o.NextQty = amend.Client, amend.Price, amend.Qty
 			}
-			d.gw.Adopt(c, later)
+			d.gw.Adopt(o)
 		}
 	})
 	d.wait(rests, venue.Ack)
-	require.EqualValues(t, 150_000, d.wait(moved, venue.Ack).Open)
+	require.Equal(t, amend.Client, d.wait(moved, venue.Amended).Seq)
 	d.wait(gone, venue.Cancelled)
 	missed := 0
 	d.until("the proof that there is no fourth", func() bool {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/feeds/sign"
 	"oneprice/feeds/wire"
@@ -244,7 +245,7 @@ func unpackStated(v uint64, now venue.Nanos) (hundredths int64, at venue.Nanos) 
 }
 
 func (g *Gateway) place(l *link, c *venue.Command, now venue.Nanos) venue.Sent {
-	k, ok := kindOf(c)
+	k, ok := kindOf(c.Side, c.Type, c.TIF)
 	if !ok {
 		return g.notSent(venue.NotAllowed)
 	}
@@ -347,7 +348,7 @@ func (g *Gateway) SubmitBatch(cs []*venue.Command) venue.Sent {
 		if why := g.refuses(l, c, now); why != venue.OK {
 			return g.notSent(why)
 		}
-		k, ok := kindOf(c)
+		k, ok := kindOf(c.Side, c.Type, c.TIF)
 		switch {
 		case c.Op != venue.New || c.Inst != cs[0].Inst:
 			return g.notSent(venue.BadIntent)
@@ -369,7 +370,7 @@ func (g *Gateway) SubmitBatch(cs []*venue.Command) venue.Sent {
 		deadline = now + takeWithin
 	}
 	for _, c := range cs {
-		k, _ := kindOf(c) // looked at above
+		k, _ := kindOf(c.Side, c.Type, c.TIF) // looked at above
 		a := askedOf(c, req, now)
 		a.deadline = deadline
 		g.asks.push(&a)
@@ -411,20 +412,26 @@ func askedOf(c *venue.Command, req uint64, now venue.Nanos) asked {
 		client: c.Client, target: c.Target, price: c.Price, qty: c.Qty, at: now, born: now}
 }
 
-// Adopt implements wire.Gateway. Amends leave an order its client id here, so that what followed does not matter.
-func (g *Gateway) Adopt(c *venue.Command, _ []uint64) {
-	k, ok := kindOf(c)
-	if !ok || g.enc.in(c.Inst) == nil || c.Slot == 0 || int(c.Slot) >= len(g.places) || !g.asks.room(1) {
+// Adopt implements wire.Gateway. Amends leave an order its client id here.
+func (g *Gateway) Adopt(o *desk.Order) {
+	k, ok := kindOf(o.Side, o.Type, o.TIF)
+	if !ok || g.enc.in(o.Inst) == nil || o.Slot == 0 || int(o.Slot) >= len(g.places) || !g.asks.room(2) {
 		return
 	}
-	a := g.ask(c, g.cfg.Clock.Now()) // whoever sent it has sent nothing since
-	a.adopted, a.born = true, c.Decided
+	now := g.cfg.Clock.Now() // whoever sent it has sent nothing since
+	a := asked{op: venue.New, kind: o.Type, tif: o.TIF, side: o.Side, adopted: true, inst: o.Inst, slot: o.Slot, req: g.reqs.Add(1), client: o.Client,
+		price: o.Price, qty: o.Qty, at: now, born: o.SentAt}
 	if k == limitGTC || k == limitIOC {
-		a.deadline = a.at + takeWithin
+		a.deadline = now + takeWithin
 	}
 	g.asks.push(&a)
-	g.places[c.Slot] = placed{c.Client, c.Inst, k}
-	g.born[c.Slot].Store(0)
+	if o.NextClient != 0 {
+		a.op, a.req, a.client, a.target = venue.Amend, g.reqs.Add(1), o.NextClient, o.Client
+		a.price, a.qty, a.deadline = o.NextPrice, o.NextQty, now+amendWithin
+		g.asks.push(&a)
+	}
+	g.places[o.Slot] = placed{o.Client, o.Inst, k}
+	g.born[o.Slot].Store(0)
 }
 
 // send publishes what is asked and writes g.buf.

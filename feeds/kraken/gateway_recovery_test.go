@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	orders "oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/feeds/kraken"
 	"oneprice/feeds/venuesim"
@@ -70,11 +71,12 @@ func TestGateway_adoptedOrdersKeepTheirSlotsAndAreFound(t *testing.T) {
 	d.sees(gone, venue.Cancelled)
 	began := d.clock.Now()
 	never := d.order()
-	never.TIF, never.Decided = venue.IOC, began
+	never.TIF = venue.IOC
 	d.again(func() {
 		for i, c := range []*venue.Command{rests, gone, never} {
-			c.Slot, c.Decided = uint32(200+i), began-venue.Second
-			d.gate.Adopt(c, nil)
+			c.Slot = uint32(200 + i)
+			d.gate.Adopt(&orders.Order{Side: c.Side, Type: c.Type, TIF: c.TIF, Inst: c.Inst, Slot: c.Slot, Client: c.Client, Price: c.Price, Qty: c.Qty,
+				SentAt: began - venue.Second})
 		}
 	})
 	d.sees(rests, venue.Ack)

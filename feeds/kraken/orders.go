@@ -23,19 +23,19 @@ const (
 
 // kindOf names the order that a command asks for; false when the venue's websocket has none like it, above all FOK, which
 // only REST may know (venues/kraken.md, 2.2).
-func kindOf(c *venue.Command) (orderKind, bool) {
+func kindOf(s venue.Side, t venue.OrderType, f venue.TIF) (orderKind, bool) {
 	switch {
-	case c.Side != venue.Buy && c.Side != venue.Sell:
+	case s != venue.Buy && s != venue.Sell:
 		return 0, false
-	case c.Type == venue.Limit && c.TIF == venue.GTC:
+	case t == venue.Limit && f == venue.GTC:
 		return limitGTC, true
-	case c.Type == venue.Limit && c.TIF == venue.IOC:
+	case t == venue.Limit && f == venue.IOC:
 		return limitIOC, true
-	case c.Type == venue.PostOnly && c.TIF == venue.GTC:
+	case t == venue.PostOnly && f == venue.GTC:
 		return postOnly, true
-	case c.Type == venue.StopLoss && c.TIF == venue.GTC:
+	case t == venue.StopLoss && f == venue.GTC:
 		return stopLoss, true
-	case c.Type == venue.StopLimit && c.TIF == venue.GTC:
+	case t == venue.StopLimit && f == venue.GTC:
 		return stopLimit, true
 	}
 	return 0, false
@@ -166,7 +166,7 @@ func (e *encoder) places(dst []byte, cs []*venue.Command, deadline venue.Nanos, 
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		k, _ := kindOf(c) // the caller has looked
+		k, _ := kindOf(c.Side, c.Type, c.TIF) // the caller has looked
 		dst = append(dst, e.batch[c.Inst][c.Side-venue.Buy][k]...)
 		dst = append(e.numbers(dst, c, k), '}')
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 
+	"oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/feeds/sign"
 )
@@ -13,11 +14,10 @@ type Gateway interface {
 	venue.Gateway
 	// Ready reports whether a new order could leave now and its fate would be heard of. Any thread.
 	Ready() bool
-	// Adopt takes an order of an earlier run whose end is not known, as the journal has it: c as it was sent, with the slot
-	// that it has now, and the client ids of the amends and cancels that followed, oldest first. It is held from then on as
-	// one whose answer is overdue: the gateway finds out what became of it, and reports carry its slot. Before Run, or on
-	// Submit's thread.
-	Adopt(c *venue.Command, later []uint64)
+	// Adopt takes an order of an earlier run whose end is not known, as recovery has it, with the slot that it has now. It is
+	// held from then on as one whose answer is overdue: the gateway finds out what became of it and of its pending amend, and
+	// reports carry its slot. Before Run, or on Submit's thread. o is not kept.
+	Adopt(o *desk.Order)
 	// Check asks the venue for its clock, for what the key may do and for the account's fees. An error says that the venue
 	// cannot be reached or refuses the key; what was learned before it is in the Account still, so that a wrong clock shows
 	// as its cause. It needs no Run. Any goroutine but the engine's.

@@ -41,14 +41,14 @@ type discard struct{}
 
 func (discard) Put([]venue.Event) venue.Reason { return venue.OK }
 
-// desk is a venue of one connection: it notes what it is asked and when, and says what the test tells it to.
-type desk struct {
+// clerk is a venue of one connection: it notes what it is asked and when, and says what the test tells it to.
+type clerk struct {
 	mu   sync.Mutex
 	conn *websocket.Conn
 	log  []string
 }
 
-func (d *desk) serve(w http.ResponseWriter, r *http.Request, start time.Time) {
+func (d *clerk) serve(w http.ResponseWriter, r *http.Request, start time.Time) {
 	up := websocket.Upgrader{}
 	c, err := up.Upgrade(w, r, nil)
 	if err != nil {
@@ -69,12 +69,12 @@ func (d *desk) serve(w http.ResponseWriter, r *http.Request, start time.Time) {
 	}
 }
 
-func (d *desk) say(text string) error {
+func (d *clerk) say(text string) error {
 	return d.conn.WriteMessage(websocket.TextMessage, []byte(text))
 }
 
 // heard takes the log.
-func (d *desk) heard() []string {
+func (d *clerk) heard() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.log
@@ -82,20 +82,20 @@ func (d *desk) heard() []string {
 	return l
 }
 
-// asking runs a session with Resyncs of three instruments against a desk, in virtual time.
-func asking(t *testing.T, test func(d *desk, s *Session, r *Resyncs)) {
+// asking runs a session with Resyncs of three instruments against a clerk, in virtual time.
+func asking(t *testing.T, test func(d *clerk, s *Session, r *Resyncs)) {
 	synctest.Test(t, func(t *testing.T) {
 		h, clock, start := NewHeld(), NewClock(false), time.Now()
 		h.Free()
 		l, err := h.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		d := &desk{}
+		d := &clerk{}
 		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.serve(w, r, start) })}
 		go srv.Serve(l)
 		ids := []venue.Inst{1, 2, 3}
 		r := NewResyncs(ResyncsConfig{Clock: clock, Insts: ids, Gap: 300 * venue.Millisecond, Again: 2 * venue.Second,
 			Ask: func(in []venue.Inst) [][]byte { return [][]byte{fmt.Append(nil, "ask ", in)} }})
-		s := NewSession(SessionConfig{Name: "desk", Net: h, Clock: clock, URL: func() string { return "ws://" + l.Addr().String() },
+		s := NewSession(SessionConfig{Name: "clerk", Net: h, Clock: clock, URL: func() string { return "ws://" + l.Addr().String() },
 			Hello:   func() [][]byte { return [][]byte{[]byte("hello")} },
 			Silence: 3600 * venue.Second, Dial: venue.Second, Write: venue.Second, MaxMessage: 1 << 20, Backoff: Backoff{Min: venue.Second, Max: venue.Second},
 			Decoder: func() Decoder { return bookDecoder{} }, Insts: ids, Opened: r.Opened})
@@ -117,7 +117,7 @@ func after(span time.Duration) {
 }
 
 func TestResyncs_askAgainUntilTheBookComes(t *testing.T) {
-	asking(t, func(d *desk, _ *Session, r *Resyncs) {
+	asking(t, func(d *clerk, _ *Session, r *Resyncs) {
 		require.NoError(t, d.say("book 1 3"))
 		after(4500 * time.Millisecond)
 		require.Equal(t, []string{"0s hello", "2s ask [2]", "4s ask [2]"}, d.heard())
@@ -130,7 +130,7 @@ func TestResyncs_askAgainUntilTheBookComes(t *testing.T) {
 }
 
 func TestResyncs_askOnceForWhatIsWantedOften(t *testing.T) {
-	asking(t, func(d *desk, _ *Session, r *Resyncs) {
+	asking(t, func(d *clerk, _ *Session, r *Resyncs) {
 		require.NoError(t, d.say("book 1 2 3"))
 		after(time.Second)
 		for range 5 {
@@ -151,7 +151,7 @@ func TestResyncs_askOnceForWhatIsWantedOften(t *testing.T) {
 }
 
 func TestResyncs_waitForANewConnection(t *testing.T) {
-	asking(t, func(d *desk, s *Session, r *Resyncs) {
+	asking(t, func(d *clerk, s *Session, r *Resyncs) {
 		require.NoError(t, d.say("book 1 2 3"))
 		after(time.Second)
 		d.heard()
@@ -171,7 +171,7 @@ func TestResyncs_waitForANewConnection(t *testing.T) {
 }
 
 func TestSession_ourOwnAnswersAreNoLife(t *testing.T) {
-	asking(t, func(d *desk, s *Session, _ *Resyncs) {
+	asking(t, func(d *clerk, s *Session, _ *Resyncs) {
 		s.cfg.Silence = 3 * venue.Second // from the next connection on
 		s.Restart()
 		after(1500 * time.Millisecond)
