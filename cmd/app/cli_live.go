@@ -151,18 +151,29 @@ func (c *cli) sim() *cobra.Command {
 	o := SimOptions{}
 	var d time.Duration
 	var all bool
+	var recordings []string
+	speed := int64(1)
 	cmd := &cobra.Command{
 		Use:   "sim",
 		Short: "Serve the simulated venues alone",
 		Long: `sim serves the demo's venues until interrupted, on loopback sockets unless told otherwise, and prints where: point
 "oneprice run" or "oneprice record" at them with --ws and --rest, or any client of those venues. The venues take the port of
---listen and those after it, in the order printed; with port 0 any that are free.`,
+--listen and those after it, in the order printed; with port 0 any that are free.
+
+With --recording the venues say what was recorded of them, at the pace of the receive times: each connection sees the recording
+from its first line, and ends with it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {
 				o.Faults = venuesim.AllFaults
 			}
-			s, err := NewSimulators(Machine(), o)
+			var s *Simulators
+			var err error
+			if len(recordings) > 0 {
+				s, err = NewReplays(Machine(), o, recordings, speed)
+			} else {
+				s, err = NewSimulators(Machine(), o)
+			}
 			if err != nil {
 				return err
 			}
@@ -187,6 +198,8 @@ func (c *cli) sim() *cobra.Command {
 	f.Uint64Var(&o.Seed, "seed", 1, "the seed of the simulated market")
 	f.BoolVar(&all, "faults", false, "let every fault of the menu strike")
 	f.StringVar(&o.Address, "listen", "127.0.0.1:0", "where to serve: `HOST:PORT`")
+	f.StringArrayVar(&recordings, "recording", nil, "serve a recording instead of a simulated market: `FILE`, and again for more")
+	f.Int64Var(&speed, "speed", 1, "how many times faster than recorded")
 	f.DurationVar(&d, "for", 0, "how long to serve; 0 until interrupted")
 	return cmd
 }
