@@ -44,6 +44,10 @@ func TestKilled_child(t *testing.T) {
 		require.NoError(t, w.Close())
 		return
 	}
+	if os.Getenv(childTask) == "live" {
+		liveChild(t, dir, tell)
+		return
+	}
 	ctx, stop := context.WithTimeout(context.Background(), 2*patience)
 	defer stop()
 	_, err := Demo(ctx, DemoOptions{Config: "demo", Seed: 7, Out: dir, Started: func(l *Live) { tell(l.writer.Epoch()) }, Queued: tell})
@@ -62,13 +66,14 @@ type child struct {
 	ended bool
 }
 
-func startChild(t *testing.T, dir, task string) *child {
+func startChild(t *testing.T, dir, task string, env ...string) *child {
 	t.Helper()
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	c := &child{cmd: exec.Command(os.Args[0], "-test.run=^TestKilled_child$"), over: make(chan struct{})}
 	c.more = sync.NewCond(&c.mu)
 	c.cmd.Env = append(os.Environ(), childFolder+"="+dir, childTask+"="+task)
+	c.cmd.Env = append(c.cmd.Env, env...)
 	c.cmd.ExtraFiles = []*os.File{w}
 	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.said
 	require.NoError(t, c.cmd.Start())

@@ -59,6 +59,8 @@ type OrderOptions struct {
 	Open recovery.Policy
 	// Fresh: the venues are new with every session, as the demo's are; each then has a journal of its own.
 	Fresh bool
+	// Within is how long after a request a venue may still accept it, 0 for what holds everywhere.
+	Within venue.Nanos
 	// Spin makes the order connections busy-poll.
 	Spin bool
 	Seed uint64

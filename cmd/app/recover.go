@@ -1,10 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +13,7 @@ import (
 	"oneprice/engine/journal"
 	"oneprice/engine/orders"
 	"oneprice/engine/recovery"
+	"oneprice/feeds/wire"
 	"oneprice/risk"
 )
 
@@ -20,13 +21,14 @@ import (
 const (
 	// recoverWithin bounds it: an order can be in doubt for as long as acceptWithin after it was last asked for.
 	recoverWithin = 90 * venue.Second
-	// acceptWithin is how long after a request the slowest venue may still accept it, with a margin: Binance's receive window
+	// acceptWithin, where the options name none, is how long after a request the slowest venue may still accept it, with a margin: Binance's receive window
 	// and matching time-out, the deadlines that Kraken is given, the time-out of a request at Coinbase.
 	acceptWithin = 20 * venue.Second
 	// recoverBack is how much earlier than the journal's durable end executions are asked for, since clocks differ.
 	recoverBack = 60 * venue.Second
 	cancelPause = 300 * venue.Millisecond
-	waitPause   = time.Second
+	waitPause   = venue.Second
+	sweepPause  = 3 * venue.Second
 )
 
 // gathered takes the reports of sweeps.
@@ -50,27 +52,35 @@ func (d *differs) Error() string {
 }
 
 // recover brings a session to where it may trade, or says why it may not. state is what earlier runs left.
-func (t *Trading) recover(ctx context.Context, state *journal.State, p recovery.Policy, log *slog.Logger) (*recovery.Opening, error) {
+func (t *Trading) recover(ctx context.Context, state *journal.State, o *OrderOptions) (*recovery.Opening, error) {
 	s := t.orders
 	s.start()
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
 	c := &recovery.Case{Names: recovery.Names{Instruments: t.Instruments, Venues: s.names, Currencies: t.Currencies, Reporting: t.Reporting}, State: state,
-		Policy: p, Balances: t.Assembly.Ledger.Balances, Shared: s.shared, Within: acceptWithin}
+		Policy: o.Open, Balances: t.Assembly.Ledger.Balances, Shared: s.shared, Within: cmp.Or(o.Within, acceptWithin)}
 	until := s.clock.Now() + recoverWithin
 	said := map[string]bool{}
 	for n := uint64(0); ; {
 		s.since = s.clock.Now()
 		sweep, err := s.sweepAll(ctx, t.sweepFrom(state))
 		if err != nil {
-			return nil, err
+			// A venue may be busy, or have counted the requests of the run before: nothing is lost by asking again.
+			if refusal := new(wire.Error); errors.As(err, &refusal) && refusal.Kind == wire.Auth || s.clock.Now() > until {
+				return nil, err
+			}
+			o.Log.Warn("recovery: asked again: " + err.Error())
+			if err := s.clock.Sleep(ctx, sweepPause); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		v := c.Judge(sweep, s.since)
 		for _, line := range append(v.Did, v.Foreign...) {
 			if !said[line] {
 				said[line] = true
-				log.Warn("recovery: " + line)
+				o.Log.Warn("recovery: " + line)
 			}
 		}
 		switch {
@@ -82,7 +92,7 @@ func (t *Trading) recover(ctx context.Context, state *journal.State, p recovery.
 			return nil, &differs{[]string{fmt.Sprintf("%d of our orders cannot be ended, and the fate of %d is not proven, after %s; look at the venues, then start again",
 				len(v.Cancel), v.Wait, time.Duration(recoverWithin))}}
 		}
-		pause := venue.Nanos(waitPause)
+		pause := waitPause
 		if len(v.Cancel) > 0 {
 			pause = cancelPause
 		}

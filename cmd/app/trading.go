@@ -200,7 +200,7 @@ func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
 			t.killed = append(t.killed, venue.ID(i))
 		}
 	}
-	t.opening, err = t.recover(ctx, state, o.Orders.Open, o.Orders.Log)
+	t.opening, err = t.recover(ctx, state, o.Orders)
 	return err
 }
 
@@ -222,7 +222,7 @@ func (t *Trading) takers(cfg *engine.LoopConfig) error {
 		}
 	}
 	cfg.Reports, cfg.Journal = t.orders.rings(), t.journal
-	return t.journal.Checkpoint(t.Engine.Desk())
+	return t.journal.Checkpoint(t.Engine.Desk(), cfg.Clock.Now())
 }
 
 // paper makes the paper venues.

@@ -102,6 +102,7 @@ type Journal struct {
 	kept        int    // records that only cancels, reports and values may take
 	missed      uint64 // reports that found no room and are not yet confessed
 	missedSince venue.Nanos
+	fills       uint64 // told since Open
 	values      []value
 	kills       []int // by venue: its place in values
 	owing       bool  // missed or a value is still to be written

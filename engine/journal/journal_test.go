@@ -259,7 +259,7 @@ func TestCheckpoint_replacesWhatCameBeforeAndFilesGo(t *testing.T) {
 		}
 		require.NoError(t, j.Sync())
 	}
-	require.NoError(t, j.Checkpoint(d))
+	require.NoError(t, j.Checkpoint(d, d.Now))
 	require.Len(t, reread(t, dir).Orders, 1, "an order that the engine holds no more is not open")
 	require.NoError(t, j.prune())
 	numbers, err := files(dir)
@@ -309,7 +309,7 @@ func TestCheckpoint_carriesWhatEarlierRunsNoted(t *testing.T) {
 		}
 		require.NoError(t, j.Sync())
 	}
-	require.NoError(t, j.Checkpoint(desk.New(instruments(), 2, 2, 16, 1, books.Config{})))
+	require.NoError(t, j.Checkpoint(desk.New(instruments(), 2, 2, 16, 1, books.Config{}), 1))
 	require.NoError(t, j.Close())
 	require.NoFileExists(t, filepath.Join(dir, firstFile))
 	s := reread(t, dir)
@@ -332,13 +332,13 @@ func TestCheckpoint_olderOneMayLoseItsBeginningToPruning(t *testing.T) {
 	for j.left() > 2 {
 		put(t, j, answer(venue.Ack, &c, "V"))
 	}
-	require.NoError(t, j.Checkpoint(d)) // from the first file into the second
+	require.NoError(t, j.Checkpoint(d, d.Now)) // from the first file into the second
 	require.NoError(t, j.Sync())
 	for range 64 {
 		put(t, j, answer(venue.Ack, &c, "V"))
 	}
 	d.Positions[1].Qty = 2
-	require.NoError(t, j.Checkpoint(d))
+	require.NoError(t, j.Checkpoint(d, d.Now))
 	require.NoError(t, j.Close())
 	require.NoFileExists(t, filepath.Join(dir, firstFile))
 	require.EqualValues(t, 2, reread(t, dir).Positions[0].Qty)
@@ -373,7 +373,7 @@ func TestPut_allocatesNothing(t *testing.T) {
 	require.NoError(t, j.Note("x", "", 1, 0, now))
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		require.True(t, j.Intent(&c) && j.Report(&f) && j.Room() && j.Operator(venue.OpKill, 1, now))
-		require.True(t, j.Note("x", "text", 1, 0, now) == nil && j.Checkpoint(d) == nil)
+		require.True(t, j.Note("x", "text", 1, 0, now) == nil && j.Checkpoint(d, d.Now) == nil)
 	}))
 }
 

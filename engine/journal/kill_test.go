@@ -40,7 +40,7 @@ func TestChild(t *testing.T) {
 	for n := 1; ; n++ {
 		d.Now = now + venue.Nanos(n)
 		if n%300 == 0 {
-			for j.Checkpoint(d) == ErrFull {
+			for j.Checkpoint(d, d.Now) == ErrFull {
 				runtime.Gosched()
 			}
 		}

@@ -189,10 +189,10 @@ func (m *model) checkpoint() {
 		d.Orders[n] = x
 		d.Live[x.Inst] = append(d.Live[x.Inst], n)
 	}
-	err := m.j.Checkpoint(d)
+	err := m.j.Checkpoint(d, d.Now)
 	if err == ErrFull {
 		require.NoError(m.t, m.j.Sync())
-		err = m.j.Checkpoint(d)
+		err = m.j.Checkpoint(d, d.Now)
 	}
 	if int(n)+20 < m.j.cfg.Capacity {
 		require.NoError(m.t, err)

@@ -35,6 +35,9 @@ func (j *Journal) Report(p *venue.Report) bool {
 	if !proves(p) {
 		return true
 	}
+	if p.Kind == venue.Fill {
+		j.fills++
+	}
 	r := j.cell()
 	if r == nil {
 		if j.missed == 0 || p.Recv < j.missedSince {
@@ -203,10 +206,10 @@ func (j *Journal) settle() bool {
 	return true
 }
 
-// Checkpoint keeps what the engine holds at d.Now: positions, balances, live orders, values. Recovery then needs nothing
+// Checkpoint keeps what the engine holds at an instant: positions, balances, live orders, values. Recovery then needs nothing
 // older, and Run removes files behind it. Write one when start-up has reconciled, and from time to time. The engine only,
 // between Steps.
-func (j *Journal) Checkpoint(d *desk.Desk) error {
+func (j *Journal) Checkpoint(d *desk.Desk, now venue.Nanos) error {
 	if j.owing && !j.settle() {
 		return ErrFull
 	}
@@ -225,16 +228,16 @@ func (j *Journal) Checkpoint(d *desk.Desk) error {
 	}
 	from := j.seq + 1
 	r := j.turn()
-	*as[span](r) = span{}
-	j.seal(r, begin, d.Now)
-	j.holdings(d)
+	*as[span](r) = span{j.fills}
+	j.seal(r, begin, now)
+	j.holdings(d, now)
 	for i := range j.values {
 		j.values[i].Owed, j.owing = true, true
 	}
 	j.settle() // it has room, as seen above
 	r = j.turn()
 	*as[span](r) = span{j.seq - from}
-	j.seal(r, end, d.Now)
+	j.seal(r, end, now)
 	j.point.end.Store(j.seq)
 	j.point.begin.Store(from)
 	return nil
@@ -244,22 +247,22 @@ func (j *Journal) Checkpoint(d *desk.Desk) error {
 // it is made after a later step. The engine only.
 func (j *Journal) Stepped(d *desk.Desk) {
 	if j.seq-j.point.begin.Load() > uint64(j.cfg.Capacity/2) {
-		_ = j.Checkpoint(d) // ErrFull alone: tried again after the next step
+		_ = j.Checkpoint(d, d.Now) // ErrFull alone: tried again after the next step
 	}
 }
 
 // holdings writes positions, balances and live orders; Checkpoint has seen that they fit.
-func (j *Journal) holdings(d *desk.Desk) {
+func (j *Journal) holdings(d *desk.Desk, now venue.Nanos) {
 	for i := range d.Positions {
 		if p := &d.Positions[i]; *p != (desk.Position{}) {
 			r := j.turn()
 			*as[position](r) = position{venue.Inst(i), p.Qty, p.Avg, p.Realised, p.Fees}
-			j.seal(r, holding, d.Now)
+			j.seal(r, holding, now)
 		}
 		for _, s := range d.Live[i] {
 			r := j.turn()
 			*as[desk.Order](r) = d.Orders[s]
-			j.seal(r, working, d.Now)
+			j.seal(r, working, now)
 		}
 	}
 	for v := range d.Balances {
@@ -267,7 +270,7 @@ func (j *Journal) holdings(d *desk.Desk) {
 			if amount != 0 {
 				r := j.turn()
 				*as[free](r) = free{venue.ID(v), venue.Ccy(c), amount}
-				j.seal(r, balance, d.Now)
+				j.seal(r, balance, now)
 			}
 		}
 	}

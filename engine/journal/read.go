@@ -179,7 +179,7 @@ type checkpoint struct {
 	positions []Position
 	balances  []Balance
 	orders    []*Order
-	n         uint64
+	n, filled uint64
 	at        venue.Nanos
 }
 
@@ -229,7 +229,7 @@ func (r *replay) apply(x *record) error {
 		}
 		r.s.Missed.Count += g.N
 	case begin:
-		r.pending, r.cut = &checkpoint{at: x.At}, false
+		r.pending, r.cut = &checkpoint{at: x.At, filled: as[span](x).N}, false
 	case holding, balance, working, end:
 		return r.checkpoint(x)
 	}
@@ -369,6 +369,7 @@ func (r *replay) checkpoint(x *record) error {
 func (r *replay) commit(p *checkpoint) {
 	r.pending = nil
 	s := r.s
+	s.Filled = p.filled
 	s.CheckpointAt, s.Positions, s.Balances, s.Fills = p.at, p.positions, p.balances, nil
 	s.Missed = Missed{}
 	kept := r.list[:0:0]

@@ -54,7 +54,7 @@ type free struct {
 	Amount fixed.Cash
 }
 
-// span opens and closes a checkpoint of N records in between.
+// span closes a checkpoint of N records in between. The one that opens it says how many fills the run has seen before.
 type span struct{ N uint64 }
 
 type gap struct {

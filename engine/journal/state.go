@@ -33,6 +33,8 @@ type State struct {
 	// Orders may still be open, in the order they were placed. Their state is what was journalled last; a time-out of the
 	// engine is not.
 	Orders []Order
+	// Filled is how many fills the last run had seen at the checkpoint since it began: each may have rounded once.
+	Filled uint64
 	// CheckpointAt is the instant of the last whole checkpoint, 0 for none. Positions and Balances are its; Fills came
 	// after it, in order, each once.
 	CheckpointAt venue.Nanos

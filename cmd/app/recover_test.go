@@ -1,0 +1,148 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"oneprice/books/venue"
+	"oneprice/feeds/binance/binancesim"
+	"oneprice/feeds/coinbase/coinbasesim"
+	"oneprice/feeds/kraken/krakensim"
+	"oneprice/feeds/sign"
+)
+
+// world is what a child needs to trade at its parent's simulators.
+type world struct {
+	WS, REST, PrivateWS map[string]string
+	Accounts            map[string]worldAccount
+}
+
+type worldAccount struct {
+	Key, Secret []byte
+	Tier        string
+}
+
+const childWorld = "ONEPRICE_TEST_WORLD"
+
+// worldOf describes the simulators. Their keys live as long as they do.
+func worldOf(s *Simulators) *world {
+	e := s.Edges()
+	w := &world{e.WS, e.REST, e.PrivateWS, map[string]worldAccount{}}
+	for name, a := range s.accounts() {
+		w.Accounts[name] = worldAccount{a.Key.Reveal(), a.Secret.Reveal(), a.Tier}
+	}
+	return w
+}
+
+// options are those of a session in this world.
+func (w *world) options(dir string) LiveOptions {
+	o := LiveOptions{Edges: Machine(), Config: "demo", Out: dir, Mode: "live", Seed: 7, Accounts: map[string]Account{}, Within: 2 * venue.Second}
+	o.WS, o.REST, o.PrivateWS = w.WS, w.REST, w.PrivateWS
+	for name, a := range w.Accounts {
+		o.Accounts[name] = Account{Name: name, Key: sign.SecretOf("a test", a.Key), Secret: sign.SecretOf("a test", a.Secret), Tier: a.Tier}
+	}
+	return o
+}
+
+// liveChild is the process of a live session that gets killed.
+func liveChild(t *testing.T, dir string, tell func(uint64)) {
+	var w world
+	require.NoError(t, json.Unmarshal([]byte(os.Getenv(childWorld)), &w))
+	ctx, stop := context.WithTimeout(context.Background(), 2*patience)
+	defer stop()
+	o := w.options(dir)
+	o.Started, o.Queued = func(l *Live) { tell(l.writer.Epoch()) }, tell
+	_, err := RunLive(ctx, o)
+	require.NoError(t, err)
+}
+
+// simOrders are the client ids of all orders that the demo's accounts ever had at the simulators, and how many are open.
+func simOrders(t *testing.T, s *Simulators) (ids []string, open int) {
+	for _, v := range s.Venues {
+		key := string(v.account.Key.Reveal())
+		add := func(client, status string) {
+			ids = append(ids, v.name+" "+client)
+			switch status {
+			case "NEW", "PARTIALLY_FILLED", "OPEN", "PENDING", "CANCEL_QUEUED", "new", "partially_filled", "pending_new":
+				open++
+			}
+		}
+		switch x := v.sim.(type) {
+		case *binancesim.Sim:
+			for _, o := range x.Orders(key) {
+				add(o.Client, o.Status)
+			}
+		case *coinbasesim.Sim:
+			for _, o := range x.Orders(key) {
+				add(o.Client, o.Status)
+			}
+		case *krakensim.Sim:
+			for _, o := range x.Orders(key) {
+				add(o.Client, o.Status)
+			}
+		default:
+			t.Fatalf("no orders of a %T", x)
+		}
+	}
+	return ids, open
+}
+
+// However often and whenever a live session is killed with orders in flight, the next one finds every order and every
+// fill: its books agree with the venues', no order exists twice, and nothing stands that it does not know.
+func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
+	t.Parallel()
+	c, err := ReadConfig("demo", nil)
+	require.NoError(t, err)
+	sims, err := NewSimulators(Machine(), SimOptions{Seed: 7, Address: "127.0.0.1:0", Accounts: c})
+	require.NoError(t, err)
+	serving, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- sims.Run(serving) }()
+	defer func() {
+		stop()
+		require.NoError(t, <-served)
+	}()
+	w := worldOf(sims)
+	text, err := json.Marshal(w)
+	require.NoError(t, err)
+	dir, rnd, times := t.TempDir(), rand.New(rand.NewPCG(7, 11)), 2
+	if long() {
+		times = 50
+	}
+	for range times {
+		c := startChild(t, dir, "live", childWorld+"="+string(text))
+		require.True(t, c.tells(50+rnd.IntN(400)), "the child ended by itself: %s", &c.said)
+		c.kill(t)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	o := w.options(dir)
+	began := time.Now()
+	o.Holds = sims.holds
+	o.Status = func(l *Live) {
+		if l.Newest.Orders.Fills > 20 {
+			cancel()
+		}
+	}
+	r, err := RunLive(ctx, o)
+	require.NoError(t, err)
+	require.True(t, r.AuditOK)
+	require.Zero(t, r.PositionMismatch, "%v", r.Mismatches)
+	require.Zero(t, r.UnknownNow)
+	require.Empty(t, r.OpenAtExit)
+	ids, open := simOrders(t, sims)
+	require.Zero(t, open, "orders that nobody knows stand at the venues")
+	seen := map[string]bool{}
+	for _, id := range ids {
+		require.False(t, seen[id], "order %s exists twice", id)
+		seen[id] = true
+	}
+	t.Log(fmt.Sprintf("%d kills, %d orders; the last session took %s", times, len(ids), time.Since(began)))
+}
