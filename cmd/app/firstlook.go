@@ -31,6 +31,7 @@ type look struct {
 	clock   *wire.Clock
 	faulty  []atomic.Bool // by venue
 	seen    []bool        // by instrument
+	bid     []fixed.Price // by instrument: the best one so far
 	feeders []wire.Feeder
 	found   Facts
 }
@@ -44,7 +45,8 @@ func firstLook(ctx context.Context, c *Config, e Edges, faults *faultLog) (*Fact
 		a.w.sort()
 		return nil, a.w.faults
 	}
-	k := &look{assembler: a, out: ring.Events(ringRecords, ring.NewBell()), clock: e.Clock, faulty: make([]atomic.Bool, len(a.Venues)), seen: make([]bool, len(a.Instruments))}
+	k := &look{assembler: a, out: ring.Events(ringRecords, ring.NewBell()), clock: e.Clock, faulty: make([]atomic.Bool, len(a.Venues)),
+		seen: make([]bool, len(a.Instruments)), bid: make([]fixed.Price, len(a.Instruments))}
 	looking, stop := context.WithTimeout(ctx, time.Duration(lookMost))
 	defer stop()
 	shared := &lockedSink{out: k.out}
@@ -57,8 +59,9 @@ func firstLook(ctx context.Context, c *Config, e Edges, faults *faultLog) (*Fact
 		if len(ins) == 0 || v.Adapter.Feed == nil {
 			continue
 		}
+		// Books alone: they show a price, and the feed proper needs what the venue's budgets have left.
 		f, err := v.Adapter.Feed(wire.FeedConfig{Venue: venue.ID(id), Instruments: ins, Net: e.Net, Clock: e.Clock, TLS: e.TLS, WS: e.WS[v.Name], REST: e.REST[v.Name],
-			Snapshots: shared, Touches: true, Trades: true, Report: func(err *wire.Error) {
+			Snapshots: shared, Report: func(err *wire.Error) {
 				k.faulty[id].Store(true)
 				hear(err)
 			}})
@@ -84,25 +87,36 @@ func (k *look) run(ctx context.Context) {
 	buf := make([]venue.Event, 0, ringRecords)
 	for len(k.found.Prices) < len(k.Instruments)-1 {
 		buf = k.out.Drain(buf[:0])
-		for i := range buf {
-			switch e := &buf[i]; {
-			case e.Kind == venue.Touch, e.Kind == venue.Trade:
-				k.note(e.Inst, fixed.Price(e.W[0]))
-			case e.Kind == venue.Levels && e.N > 0 && e.W[1] > 0: // the first level of a snapshot is its best
-				k.note(e.Inst, e.Level(0).Price)
-			}
-		}
+		k.take(buf)
 		if k.clock.Sleep(ctx, venue.Millisecond) != nil || (k.clock.Now()-began > lookLeast && k.hopeless()) {
 			return
 		}
 	}
 }
 
-// note takes the first price of an instrument.
-func (k *look) note(i venue.Inst, p fixed.Price) {
-	if in := k.Instruments[i]; p > 0 && !k.seen[i] {
-		k.seen[i] = true
-		k.found.Prices = append(k.found.Prices, FoundPrice{in.Name, string(fixed.AppendTrim(nil, int64(p), in.PriceScale))})
+// take reads whole messages. The price of an instrument is the best bid of its first snapshot, in whatever order that is.
+func (k *look) take(ev []venue.Event) {
+	for ; len(ev) > 0; ev = ev[1:] {
+		head := &ev[0]
+		if head.Kind != venue.Head {
+			continue
+		}
+		i, levels := head.Inst, ev[1:1+head.Count()]
+		if ev = ev[len(levels):]; head.Flags&venue.Snapshot == 0 || k.seen[i] {
+			continue
+		}
+		for n := range levels {
+			for l := range levels[n].N {
+				if levels[n].Flags&venue.Bids != 0 {
+					k.bid[i] = max(k.bid[i], levels[n].Level(l).Price)
+				}
+			}
+		}
+		if k.bid[i] > 0 && head.Flags&venue.Part == 0 {
+			in := k.Instruments[i]
+			k.seen[i] = true
+			k.found.Prices = append(k.found.Prices, FoundPrice{in.Name, string(fixed.AppendTrim(nil, int64(k.bid[i]), in.PriceScale))})
+		}
 	}
 }
 

@@ -21,6 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"oneprice/books"
+	"oneprice/books/fixed"
+	"oneprice/books/venue"
+	"oneprice/feeds/wire"
 )
 
 // simulated runs the demo's venues until the test and its subtests have ended.
@@ -258,4 +261,25 @@ func TestFirstLook_whatHasNoPriceAndNoSiblingTakesNoOrders(t *testing.T) {
 	require.Len(t, out.with("has shown no price: its limits follow the price of another instrument of product BTC"), 2)
 	_, _, err = f()
 	require.ErrorContains(t, err, "nothing can be traded")
+}
+
+func TestFirstLook_takesTheBestBidOfAWholeSnapshot(t *testing.T) {
+	k := &look{assembler: &assembler{Assembly: &Assembly{Table: NewTable()}}, seen: make([]bool, 3), bid: make([]fixed.Price, 3)}
+	k.Instruments = []*venue.Instrument{nil, {Name: "a:X", Inst: 1, PriceScale: 2}, {Name: "a:Y", Inst: 2}}
+	var f wire.Frames
+	say := func(in venue.Inst, flags uint8, levels ...fixed.Price) {
+		f.Open(1, in, flags, 1, 1)
+		f.Level(venue.Asks, 1100, 1)
+		for _, p := range levels {
+			f.Level(venue.Bids, p, 1)
+		}
+		f.Close(0, venue.NoChecksum)
+	}
+	say(1, 0, 999) // a delta that came first
+	say(1, venue.Snapshot|venue.Part, 900, 901)
+	say(1, venue.Snapshot, 1, 1000, 2)
+	say(2, venue.Snapshot) // no bids
+	k.take(f.End())
+	require.Equal(t, []FoundPrice{{"a:X", "10"}}, k.found.Prices)
+	require.Equal(t, []bool{false, true, false}, k.seen)
 }
