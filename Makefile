@@ -5,15 +5,17 @@ BIN      := bin/oneprice
 TRIO     := $(DATA)/binance/spot-btcusdt.jsonl.gz $(DATA)/binance/usdm-btcusdt.jsonl.gz $(DATA)/binance/cm-btcusd_perp.jsonl.gz
 FUZZTIME ?= 30s
 FOR      ?= 30s
+# The packages with benchmarks of their own.
+BENCHED   = $(addprefix ./,$(sort $(dir $(shell git grep -l '^func Benchmark' -- '*_test.go' ':!bench'))))
 # Stock clients of venues live in a module of their own; without a network its dependencies may be missing.
 PEERS    := bench/peers
 peers     = if out=$$(cd $(PEERS) && $(GO) mod download 2>&1); then cd $(PEERS) && $(1); else echo "SKIPPED $(PEERS): its modules cannot be downloaded ($$(echo "$$out" | tail -1))"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help build fmt check test long race fuzz demo backtest
+.PHONY: help build fmt check test long race fuzz bench bench-readme demo backtest
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/oneprice
 	$(GO) build -trimpath -o $(BIN) ./cmd/oneprice
@@ -43,6 +45,15 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; \
 	  done; done
+
+bench: ## every speed row against its bar, in one table and out/bench.json; fails where one misses
+	@mkdir -p out && rm -f out/peers.json
+	@echo "== packages"; $(GO) test -p 1 -run '^$$' -bench . -benchtime 20ms $(BENCHED) > out/packages.txt
+	@echo "== peers"; $(call peers,$(GO) test -count=1 -run '^$$' -bench . -benchtime 1x .)
+	@echo "== rows"; $(GO) test ./bench -count=1 -run '^$$' -bench . -benchtime 1x -packages ../out/packages.txt $$([ -f out/peers.json ] && echo -peers ../out/peers.json)
+
+bench-readme: ## write the table of the last make bench into bench/README.md
+	$(GO) test ./bench -count=1 -run TestReadme -update
 
 demo: build ## three simulated venues on this machine and the whole engine, for FOR (default 30s)
 	$(BIN) demo --for $(FOR)

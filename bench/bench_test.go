@@ -1,6 +1,9 @@
 package bench
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -18,41 +21,48 @@ import (
 // report collects the rows of this run.
 var report = &Report{}
 
+var (
+	packages = flag.String("packages", "", "what go test -bench printed for the packages, to be shown in the table")
+	peers    = flag.String("peers", "", "rows measured in bench/peers, a report in JSON")
+	update   = flag.Bool("update", false, "TestReadme writes README.md from out/bench.json")
+)
+
 // TestMain prints the table of the benchmarks that ran and fails when a row misses its bar.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
-	if len(report.Rows) > 0 {
-		if err := finish(); err != nil {
+	if len(report.Rows) > 0 || *packages != "" {
+		if err := errors.Join(finish(), report.Verdict()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-		if n := report.Missed(); n > 0 {
-			fmt.Fprintf(os.Stderr, "%d of %d rows miss their bars\n", n, len(report.Rows))
 			code = 1
 		}
 	}
 	os.Exit(code)
 }
 
-// finish writes table and JSON.
-func finish() error {
+// finish collects what was measured elsewhere, and writes table and JSON.
+func finish() (err error) {
 	report.Date, report.Go, report.Machine = time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.Version(), machine()
 	if out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output(); err == nil {
 		report.Commit = strings.TrimSpace(string(out))
 	}
-	if err := report.Table(os.Stdout); err != nil {
-		return err
+	if *peers != "" {
+		text, fault := os.ReadFile(*peers)
+		var more Report
+		if fault == nil {
+			fault = json.Unmarshal(text, &more)
+		}
+		report.Rows, err = append(report.Rows, more.Rows...), errors.Join(err, fault)
 	}
-	if err := os.MkdirAll("../out", 0o755); err != nil {
-		return err
+	if *packages != "" {
+		text, fault := os.ReadFile(*packages)
+		lines, fault2 := ReadPackages(bytes.NewReader(text))
+		report.Packages, err = lines, errors.Join(err, fault, fault2)
 	}
-	f, err := os.Create("../out/bench.json")
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return report.JSON(f)
+	var table, text bytes.Buffer
+	err = errors.Join(err, report.Table(&table), report.JSON(&text), os.MkdirAll("../out", 0o755), os.WriteFile("../out/bench.json", text.Bytes(), 0o644))
+	fmt.Print(table.String())
+	return err
 }
 
 // machine is the processor's name and how many we may use.
@@ -102,7 +112,7 @@ func add(b *testing.B, r Row) {
 	if i := strings.LastIndex(r.Group, "-"); i > 0 {
 		r.Group = r.Group[:i]
 	}
-	if slices.ContainsFunc(report.Rows, func(x Row) bool { return x.Group == r.Group && x.Name == r.Name }) {
+	if slices.ContainsFunc(report.Rows, func(x Row) bool { return x.Group == r.Group && x.Name == r.Name && x.Base == r.Base }) {
 		return
 	}
 	report.Rows = append(report.Rows, r)
@@ -116,4 +126,25 @@ func folder(b testing.TB) string {
 		return dir
 	}
 	return filepath.Join(b.TempDir(), "audit")
+}
+
+// refresh writes the table of the last run into README.md.
+func refresh() error {
+	text, err := os.ReadFile("../out/bench.json")
+	if err != nil {
+		return err
+	}
+	var last Report
+	if err := json.Unmarshal(text, &last); err != nil {
+		return err
+	}
+	doc, err := os.ReadFile("README.md")
+	if err != nil {
+		return err
+	}
+	now, err := last.Into(string(doc))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile("README.md", []byte(now), 0o644)
 }

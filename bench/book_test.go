@@ -185,7 +185,7 @@ func theirBook(p *player) pair.Candidate {
 				}
 				bid, _ := sides[1].Min()
 				ask, _ := sides[0].Min()
-				sum += bid.k + ask.k + bid.q + ask.q
+				sum += ask.k - bid.k + bid.q + ask.q
 			}
 		}}
 }

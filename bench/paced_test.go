@@ -88,23 +88,24 @@ type garbage struct {
 
 var litter *garbage
 
-// pollute makes 200 MB of garbage a second until stopped, beside live chains of pointers for the collector to trace.
-func pollute(stop <-chan struct{}) {
-	const perTurn = 1000
-	start, done := time.Now(), 0
+// pollute makes 200 MB of garbage a second until stopped and returns how much it made. What a starved machine does not let
+// it make in a tenth of a second it leaves.
+func pollute(stop <-chan struct{}) (bytes float64) {
+	const perTurn, size, rate = 1000, 56, 200e6
+	start, owed := time.Now(), 0.0
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		for done < int(time.Since(start).Seconds()*200e6) {
+		select {
+		case <-stop:
+			return bytes
+		case <-tick.C:
+		}
+		for owed = min(time.Since(start).Seconds()*rate-bytes, rate/10); owed > 0; owed -= perTurn * size {
 			for range perTurn {
 				litter = &garbage{}
 			}
-			done += perTurn * 56
-		}
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
+			bytes += perTurn * size
 		}
 	}
 }
@@ -125,23 +126,29 @@ func BenchmarkGarbage(b *testing.B) {
 			keep = append(keep, head)
 		}
 		tail := func() float64 {
-			v := make([]float64, 20_000)
+			v := make([]float64, 5000)
 			for i := range v {
 				v[i] = play(l)
 			}
 			return pair.Quantile(v, 0.99)
 		}
 		var clean, dirty []float64
-		for range 11 {
+		for tries := 0; len(dirty) < 15 && tries < 30; tries++ {
 			runtime.GC()
-			clean = append(clean, tail())
-			stop, stopped := make(chan struct{}), make(chan struct{})
-			go func() { defer close(stopped); pollute(stop) }()
-			dirty = append(dirty, tail())
+			without := tail()
+			stop, made, began := make(chan struct{}), make(chan float64), time.Now()
+			go func() { made <- pollute(stop) }()
+			with := tail()
 			close(stop)
-			<-stopped
+			if <-made < 0.8*200e6*time.Since(began).Seconds() {
+				continue // the machine gave the garbage too little time for a round that counts
+			}
+			clean, dirty = append(clean, without), append(dirty, with)
 		}
 		runtime.KeepAlive(keep)
+		if len(dirty) == 0 {
+			b.Fatal("no round with as much garbage as it should have")
+		}
 		q, lo, hi := pair.Ratios(dirty, clean)
 		add(b, Row{Name: "p99 beside 200 MB/s of foreign garbage", Base: "p99 without", Ratio: q, Low: lo, High: hi, Bar: 1.5, AtMost: true, Ns: pair.Quantile(dirty, 0.5), BaseNs: pair.Quantile(clean, 0.5)})
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -125,31 +126,36 @@ func theirs(name string, bot *naive.Bot, levels int) pair.Candidate {
 // BenchmarkTick is tick to order in process: message, decode, book, both strategies, risk, audit, encoded order.
 func BenchmarkTick(b *testing.B) {
 	group(b, func(b *testing.B) {
-		var growth [][]float64
 		for _, n := range []int{2, 20, 100} {
 			signed, plain := rig(b, market.Config{Levels: n, Signed: true}), rig(b, market.Config{Levels: n})
 			rs := pair.Run(rounds, slice, theirs("B", bot(b, signed, true), n), theirs("B, unsigned", bot(b, plain, false), n), ours("signed", signed), ours("unsigned", plain))
 			faster(b, fmt.Sprintf("signed, %d levels", n), &rs[2], &rs[0], map[int]float64{2: 9, 20: 15, 100: 20}[n], true)
 			faster(b, fmt.Sprintf("unsigned, %d levels", n), &rs[3], &rs[1], 20, true)
-			growth = append(growth, rs[3].Rounds)
 		}
-		// Linear: what a level costs between 20 and 100 levels against what it costs between 2 and 20.
-		steep, flat := (pair.Quantile(growth[2], 0.5)-pair.Quantile(growth[1], 0.5))/80, (pair.Quantile(growth[1], 0.5)-pair.Quantile(growth[0], 0.5))/18
-		add(b, Row{Name: "cost of a level, 20 to 100", Base: "2 to 20", Ratio: steep / flat, Ns: steep, BaseNs: flat})
 	})
 }
 
-// BenchmarkLinear holds what a level costs between 100 and 1000 levels against what it costs between 20 and 100.
+// quiet is the least of every block of n rounds: a difference of two times is only worth anything in quiet rounds.
+func quiet(v []float64, n int) (out []float64) {
+	for b := range slices.Chunk(v, n) {
+		out = append(out, slices.Min(b))
+	}
+	return out
+}
+
+// BenchmarkLinear holds what a level costs between 100 and 300 levels against what it costs between 20 and 100.
 func BenchmarkLinear(b *testing.B) {
 	group(b, func(b *testing.B) {
 		var cs []pair.Candidate
 		for _, n := range []int{20, 100, 300} {
 			cs = append(cs, ours(fmt.Sprint(n), rig(b, market.Config{Levels: n})))
 		}
-		rs := pair.Run(rounds, slice, cs...)
-		steep, flat := make([]float64, rounds), make([]float64, rounds)
+		const block = 9
+		rs := pair.Run(11*block, slice, cs...)
+		few, some, many := quiet(rs[0].Rounds, block), quiet(rs[1].Rounds, block), quiet(rs[2].Rounds, block)
+		steep, flat := make([]float64, len(few)), make([]float64, len(few))
 		for i := range steep {
-			steep[i], flat[i] = (rs[2].Rounds[i]-rs[1].Rounds[i])/200, (rs[1].Rounds[i]-rs[0].Rounds[i])/80
+			steep[i], flat[i] = (many[i]-some[i])/200, (some[i]-few[i])/80
 		}
 		q, lo, hi := pair.Ratios(steep, flat)
 		add(b, Row{Name: "a level, 100 to 300", Base: "20 to 100", Ratio: q, Low: lo, High: hi, Bar: 1.15, AtMost: true, Ns: pair.Quantile(steep, 0.5), BaseNs: pair.Quantile(flat, 0.5)})
@@ -253,6 +259,9 @@ func BenchmarkRisk(b *testing.B) {
 	})
 }
 
+// signed is what a signature row signs.
+var signed = []byte("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.00123&price=97234.12&newClientOrderId=a1b2c3d4e5f6&recvWindow=5000&timestamp=1767225600123")
+
 // BenchmarkOrder holds encoder and signature against encoding/json and hmac.New.
 func BenchmarkOrder(b *testing.B) {
 	group(b, func(b *testing.B) {
@@ -278,7 +287,7 @@ func BenchmarkOrder(b *testing.B) {
 			})})
 		faster(b, "encode", &rs[1], &rs[0], 8, true)
 
-		text := []byte("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.00123&price=97234.12&newClientOrderId=a1b2c3d4e5f6&recvWindow=5000&timestamp=1767225600123")
+		text := signed
 		mac, secret := sign.NewHMAC256([]byte(market.Secret)), []byte(market.Secret)
 		sink := ""
 		rs = pair.Run(rounds, slice,
@@ -300,6 +309,9 @@ func command(r *market.Rig) venue.Command {
 	return c
 }
 
+// auditLine is what write(2) writes: as many bytes as a record has.
+var auditLine = make([]byte, 256)
+
 // BenchmarkAudit holds the enqueueing of one record against write(2) of the same bytes.
 func BenchmarkAudit(b *testing.B) {
 	group(b, func(b *testing.B) {
@@ -312,11 +324,10 @@ func BenchmarkAudit(b *testing.B) {
 		recs, seq := make([]audit.Record, 1), uint64(0)
 		recs[0].Reset(1, 1)
 		recs[0].Kind = audit.Start
-		line := make([]byte, 256)
 		const many = 4096
 		rs := pair.Run(rounds, slice,
 			pair.Candidate{Name: "write(2)", Burst: many, Before: func(int) { mustDo(f.Truncate(0)) }, Run: pair.Loop(func() {
-				_, err := f.Write(line)
+				_, err := f.Write(auditLine)
 				mustDo(err)
 			})},
 			pair.Candidate{Name: "ring", Burst: many,

@@ -50,7 +50,7 @@ type Config struct {
 	Cooldown venue.Nanos
 	// Audit is the folder of the audit.
 	Audit string
-	// Latency stamps the stages one tick in so many; 0 never.
+	// Latency stamps the stages one step in so many, as the loop does; 0 hardly ever.
 	Latency uint32
 }
 
@@ -143,9 +143,10 @@ func (r *Rig) assemble() error {
 	if err != nil {
 		return err
 	}
-	if r.Config.Latency > 0 {
-		r.Latency = stats.NewLatency(r.Config.Latency, nil)
+	if r.Config.Latency == 0 {
+		r.Config.Latency = 1<<32 - 1
 	}
+	r.Latency = stats.NewLatency(r.Config.Latency, nil)
 	r.Engine = engine.New(engine.Config{Desk: d, Ledger: led, Gate: r.Gate, Strategies: []desk.Strategy{arbitrage, quotes}, Epoch: 1, Fingerprint: 7, Plans: 64,
 		Intents: 256, AnswerWithin: 5 * venue.Second, MarkEvery: 100 * venue.Millisecond, SweepEvery: 50 * venue.Millisecond,
 		MaxAge: make([]venue.Nanos, len(r.Instruments)), Latency: r.Latency, FX: []engine.RateSource{{Inst: 1, Ccy: BTC}}})
@@ -205,9 +206,12 @@ func (r *Rig) snapshots() error {
 	return nil
 }
 
+// Settling is how many updates of each market a new rig has seen.
+const Settling = 40
+
 // settle runs updates a tenth of a second apart until the quotes' volatility is known and they stand.
 func (r *Rig) settle() error {
-	for range 40 {
+	for range Settling {
 		r.skew += 100 * venue.Millisecond
 		for k := range r.Symbols {
 			r.Tick(r.Depths[k].Next())
@@ -237,13 +241,17 @@ func (r *Rig) Tick(msg []byte) int {
 }
 
 func (r *Rig) step() int {
+	r.Latency.Begin()
 	r.Engine.Step(&r.batch, &r.out)
 	if !r.Ring.Put(r.out.Records) {
 		panic("market: the audit is full")
 	}
+	r.Latency.Mark(stats.Record)
 	for i := range r.out.Commands {
 		r.encode(&r.out.Commands[i])
 	}
+	r.Latency.Mark(stats.Submit)
+	r.Latency.End()
 	return len(r.out.Commands)
 }
 

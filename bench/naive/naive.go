@@ -269,6 +269,7 @@ type request struct {
 type params struct {
 	APIKey           string `json:"apiKey,omitempty"`
 	NewClientOrderID string `json:"newClientOrderId"`
+	NewOrderRespType string `json:"newOrderRespType"`
 	Price            string `json:"price"`
 	Quantity         string `json:"quantity"`
 	RecvWindow       int    `json:"recvWindow"`
@@ -284,7 +285,7 @@ type params struct {
 func (b *Bot) Encode(o *Order) []byte {
 	b.next++
 	id := itoa(b.next)
-	p := params{NewClientOrderID: id, Price: o.Price.String(), Quantity: o.Qty.String(), RecvWindow: 5000, Side: sideOf(o), Symbol: "BTCUSDT",
+	p := params{NewClientOrderID: id, NewOrderRespType: "ACK", Price: o.Price.String(), Quantity: o.Qty.String(), RecvWindow: 5000, Side: sideOf(o), Symbol: "BTCUSDT",
 		TimeInForce: o.TIF, Timestamp: time.Now().UnixMilli(), Type: "LIMIT"}
 	if b.key != "" {
 		p.APIKey = b.key
@@ -301,6 +302,7 @@ func (b *Bot) Encode(o *Order) []byte {
 func (b *Bot) sign(p *params) string {
 	t := append(append(b.text[:0], "apiKey="...), p.APIKey...)
 	t = append(append(t, "&newClientOrderId="...), p.NewClientOrderID...)
+	t = append(append(t, "&newOrderRespType="...), p.NewOrderRespType...)
 	t = append(append(t, "&price="...), p.Price...)
 	t = append(append(t, "&quantity="...), p.Quantity...)
 	t = strconv.AppendInt(append(t, "&recvWindow="...), int64(p.RecvWindow), 10)
