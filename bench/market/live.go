@@ -2,6 +2,7 @@ package market
 
 import (
 	"context"
+	"time"
 
 	"oneprice/books/venue"
 	"oneprice/engine"
@@ -21,34 +22,50 @@ type Live struct {
 
 	events *ring.Ring[venue.Event]
 	back   *ring.Ring[venue.Report]
+	inline bool
 }
 
 // NewLive makes a rig with a loop around it.
 func NewLive(cfg Config) (*Live, error) {
 	cfg.Cooldown = cooldown
+	return newLive(cfg, engine.LoopConfig{Policy: engine.Inline}, 1<<14)
+}
+
+// NewParked makes a calm rig behind a loop that sleeps while nothing arrives, with room for so many records. Loop.Run must
+// run; tick wakes it for what time alone brings.
+func NewParked(cfg Config, records int, tick <-chan time.Time) (*Live, error) {
+	cfg.Calm = true
+	return newLive(cfg, engine.LoopConfig{Policy: engine.Park, Bell: ring.NewBell(), Tick: tick}, records)
+}
+
+func newLive(cfg Config, c engine.LoopConfig, records int) (*Live, error) {
 	r, err := NewRig(cfg)
 	if err != nil {
 		return nil, err
 	}
-	l := &Live{Rig: r, events: ring.Events(1<<14, nil), back: ring.Reports(1<<10, nil)}
+	l := &Live{Rig: r, events: ring.Events(records, c.Bell), back: ring.Reports(1<<10, c.Bell), inline: c.Policy == engine.Inline}
 	gateways := make([]venue.Gateway, r.Venues+1)
 	for i := range gateways {
 		gateways[i] = l
 	}
-	l.Loop = engine.NewLoop(engine.LoopConfig{Engine: r.Engine, Events: []*ring.Ring[venue.Event]{l.events}, Reports: []*ring.Ring[venue.Report]{l.back},
-		Gateways: gateways, Feeds: make([]venue.Feed, r.Venues+1), Audit: r.Ring, Clock: skewed{r}, Policy: engine.Inline, DrainRecords: 1 << 14})
+	c.Engine, c.Events, c.Reports = r.Engine, []*ring.Ring[venue.Event]{l.events}, []*ring.Ring[venue.Report]{l.back}
+	c.Gateways, c.Feeds, c.Audit, c.Clock, c.DrainRecords = gateways, make([]venue.Feed, r.Venues+1), r.Ring, skewed{r}, 1<<14
+	l.Loop = engine.NewLoop(c)
 	return l, nil
 }
+
+// Waiting is how many records the engine has not drained. Any goroutine.
+func (l *Live) Waiting() int { return l.events.Len() }
 
 // skewed is the rig's clock.
 type skewed struct{ r *Rig }
 
 func (c skewed) Now() venue.Nanos { return c.r.now() }
 
-// Put is the session's sink: publish, and run the engine.
+// Put is the session's sink: publish, and run the engine where it has no thread of its own.
 func (l *Live) Put(ev []venue.Event) venue.Reason {
 	why := l.events.Put(ev)
-	if why == venue.OK {
+	if why == venue.OK && l.inline {
 		l.Loop.Offer()
 	}
 	return why
