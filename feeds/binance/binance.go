@@ -65,6 +65,7 @@ func (p product) adapter(more ...string) wire.Adapter {
 		Detect:   func(kind, request string, msg []byte) bool { return p.detect(kind, request, msg) },
 		Discover: func() wire.Discoverer { return newDiscoverer(p) },
 		Listings: p.listings(),
+		Load:     p.load,
 		Decoder: func(id venue.ID, ins []*venue.Instrument) wire.Decoder {
 			return newDecoder(id, ins, p.chain)
 		},

@@ -127,6 +127,17 @@ func TestGateway_adoptedOrdersAreFoundByAnyOfTheirIDs(t *testing.T) {
 	}
 }
 
+func TestAdapter_loadsTheInstrumentsOfToday(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	ls, err := binance.Spot.Load(t.Context(), wire.FeedConfig{Net: r.opt.Net, Clock: r.clock, REST: r.opt.REST})
+	require.NoError(t, err)
+	require.Len(t, ls, 1)
+	l := ls[0]
+	require.Equal(t, []string{"BTCUSDT", "BTC", "USDT", "0.01", "0.00001"}, []string{l.Symbol, l.Base, l.Quote, l.Tick, l.Lot})
+	require.Equal(t, venue.Trading, l.Status)
+	require.NotEmpty(t, l.MinNotional)
+}
+
 func TestGateway_checkSaysTheClockTheKeyAndTheFees(t *testing.T) {
 	both(t, func(t *testing.T, hmac bool) {
 		r := newRig(t, rigOptions{hmac: hmac})

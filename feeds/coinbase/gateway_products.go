@@ -2,35 +2,42 @@ package coinbase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
+
+	"github.com/valyala/fastjson"
 
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/feeds/wire"
 )
 
-// Products asks for the venue's spot products: grids, least and greatest sizes, and the flags as a Status. Of o, what the
-// REST needs is used: Net, Clock, TLS, REST and Key. X-USDC products keep their own name, which orders carry; their
-// market data is published as X-USD.
-func Products(ctx context.Context, o GatewayOptions) ([]wire.Listing, error) {
-	r, err := newRest(&o)
+// load asks for the venue's spot products: grids, least and greatest sizes, and the flags as a Status. X-USDC products keep
+// their own name, which orders carry; their market data is published as X-USD.
+func load(ctx context.Context, cfg wire.FeedConfig) ([]wire.Listing, error) {
+	if cfg.REST == "" {
+		cfg.REST = publicREST
+	}
+	body, err := wire.Fetch(ctx, &cfg, "coinbase", cfg.REST+pathProducts+"?product_type=SPOT") // without a limit all come at once
 	if err != nil {
 		return nil, err
 	}
-	defer r.client.CloseIdleConnections()
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &wire.Error{Venue: "coinbase", Op: "load instruments", Kind: wire.Protocol, Err: err}
+	}
 	d := discoverer{known: map[string]wire.Listing{}}
 	var out []wire.Listing
-	v, err := r.ask(ctx, pathProducts, url.Values{"product_type": {"SPOT"}}) // without a limit all come at once
-	if err != nil {
-		return nil, err
-	}
 	for _, p := range v.GetArray("products") {
 		d.product(p)
 		if l, ok := d.known[string(p.GetStringBytes("product_id"))]; ok {
 			out = append(out, l)
 		}
+	}
+	if len(out) == 0 {
+		return nil, &wire.Error{Venue: "coinbase", Op: "load instruments", Kind: wire.Protocol, Err: errors.New("a list without products")}
 	}
 	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 	"oneprice/books/venue"
 	"oneprice/feeds/coinbase"
 	"oneprice/feeds/coinbase/coinbasesim"
+	"oneprice/feeds/wire"
 )
 
 // again puts a new gateway in the place of the old one, as another process would; before runs between its making and its
@@ -150,6 +151,16 @@ func TestGateway_ordersOfOthersAreReportedAndLeftAlone(t *testing.T) {
 	d.submit(d.cancelOf(mine))
 	d.wait(mine, venue.Cancelled)
 	require.Len(t, d.of(0), 1, "nothing happened to it")
+}
+
+func TestAdapter_loadsTheInstrumentsOfToday(t *testing.T) {
+	d := newDesk(t, setup{})
+	ls, err := coinbase.Adapter.Load(t.Context(), wire.FeedConfig{Net: d.opts.Net, Clock: d.clock, REST: d.opts.REST})
+	require.NoError(t, err)
+	require.Len(t, ls, len(d.opts.Instruments))
+	l := ls[0]
+	require.Equal(t, []string{"BTC-USD", "BTC", "USD", "0.01", "0.00001000"}, []string{l.Symbol, l.Base, l.Quote, l.Tick, l.Lot})
+	require.Equal(t, venue.Trading, l.Status)
 }
 
 func TestGateway_checkSaysTheClockTheKeyAndTheFees(t *testing.T) {

@@ -18,7 +18,7 @@ const (
 	pathBatch       = base + "/orders/historical/batch"
 	pathFills       = base + "/orders/historical/fills"
 	pathAccounts    = base + "/accounts"
-	pathProducts    = base + "/products"
+	pathProducts    = base + "/market/products" // public
 	pathSummary     = base + "/transaction_summary"
 	pathTime        = base + "/time" // public
 	pathKey         = base + "/key_permissions"

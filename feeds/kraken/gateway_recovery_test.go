@@ -11,6 +11,7 @@ import (
 	"oneprice/books/venue"
 	"oneprice/feeds/kraken"
 	"oneprice/feeds/venuesim"
+	"oneprice/feeds/wire"
 )
 
 // again puts a new gateway in the place of the old one, as another process would; before runs between its making and its
@@ -113,6 +114,21 @@ func TestGateway_doubtEndsByItself(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAdapter_loadsTheInstrumentsOfToday(t *testing.T) {
+	d := open(t, option{noSocket: true})
+	ls, err := kraken.Adapter.Load(t.Context(), wire.FeedConfig{Net: d.opt.Net, Clock: d.clock, REST: d.opt.REST})
+	require.NoError(t, err)
+	require.Len(t, ls, 2)
+	l := ls[0]
+	require.Equal(t, []string{"BTC/USD", "BTC", "USD", "0.1", "0.00000001"}, []string{l.Symbol, l.Base, l.Quote, l.Tick, l.Lot})
+	require.Equal(t, venue.Trading, l.Status)
+	require.NotNil(t, l.Checksum)
+	_, err = kraken.Adapter.Load(t.Context(), wire.FeedConfig{Net: d.opt.Net, Clock: d.clock, REST: d.opt.REST + "/nothing"})
+	var e *wire.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, wire.Refused, e.Kind)
 }
 
 func TestGateway_checkSaysTheClockTheKeyAndTheFees(t *testing.T) {

@@ -36,6 +36,7 @@ var Adapter = wire.Adapter{
 	Detect:   detect,
 	Discover: func() wire.Discoverer { return newDiscoverer() },
 	Listings: listings(),
+	Load:     load,
 	Decoder:  newDecoder,
 	Feed:     newFeed,
 	Gateway: func(cfg wire.GatewayConfig) (wire.Gateway, error) {

@@ -1,6 +1,10 @@
 package wire
 
-import "oneprice/books/venue"
+import (
+	"context"
+
+	"oneprice/books/venue"
+)
 
 // Listing is what an adapter knows of one instrument before the engine gives it an index: from a shipped table, from the
 // venue's instrument list, or seen in a recording. Numbers are decimal text as the venue prints them; "" is unknown.
@@ -39,8 +43,11 @@ type Adapter struct {
 	Detect func(kind, request string, msg []byte) bool
 	// Discover makes an empty Discoverer.
 	Discover func() Discoverer
-	// Listings is the shipped instrument table.
+	// Listings is the shipped instrument table, as old as it says.
 	Listings []Listing
+	// Load asks the venue for every instrument that it lists now. Of cfg, Net, Clock, TLS and REST are used. It needs no key.
+	// A failure is an *Error.
+	Load func(ctx context.Context, cfg FeedConfig) ([]Listing, error)
 	// Decoder makes the decoder of one connection for these instruments (each with its Inst set).
 	Decoder func(id venue.ID, ins []*venue.Instrument) Decoder
 	// Feed makes the live feed.
