@@ -115,12 +115,12 @@ func New(cfg Config) *Engine {
 	}
 }
 
-// Adopt takes over orders of an earlier run that stand at their venues. Before the first Step. The error says that there
-// are more than slots.
+// Adopt takes over orders of an earlier run that stand at their venues. Before the first Step. The error says that one
+// finds its slot taken.
 func (e *Engine) Adopt(os []desk.Order) error {
 	for i := range os {
 		if !e.orders.Adopt(&os[i]) {
-			return fmt.Errorf("engine: %d orders are to be adopted, and only %d find room", len(os), i)
+			return fmt.Errorf("engine: an adopted order finds slot %d taken", os[i].Slot)
 		}
 		e.gate.Refresh(os[i].Inst, e.d)
 	}

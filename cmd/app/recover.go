@@ -54,6 +54,9 @@ func (d *differs) Error() string {
 // recover brings a session to where it may trade, or says why it may not. state is what earlier runs left.
 func (t *Trading) recover(ctx context.Context, state *journal.State, o *OrderOptions) (*recovery.Opening, error) {
 	s := t.orders
+	if err := t.adopt(state); err != nil {
+		return nil, err
+	}
 	s.start()
 	if err := s.ready(ctx); err != nil {
 		return nil, err
@@ -76,7 +79,7 @@ func (t *Trading) recover(ctx context.Context, state *journal.State, o *OrderOpt
 			}
 			continue
 		}
-		v := c.Judge(sweep, s.since)
+		v := c.Judge(sweep, s.told(), s.since)
 		for _, line := range append(v.Did, v.Foreign...) {
 			if !said[line] {
 				said[line] = true
@@ -105,6 +108,38 @@ func (t *Trading) recover(ctx context.Context, state *journal.State, o *OrderOpt
 			return nil, err
 		}
 	}
+}
+
+// adopt gives every order that may be open a slot, and its gateway, which finds out what became of it.
+func (t *Trading) adopt(state *journal.State) error {
+	if n := len(state.Orders); n >= orderSlots {
+		return fmt.Errorf("the journal holds %d orders that may be open, and there is room for %d; end them at the venues, move the journal away and start again", n, orderSlots-1)
+	}
+	for i := range state.Orders {
+		j := &state.Orders[i]
+		j.Slot = uint32(i + 1)
+		in := t.Find(j.Instrument)
+		if in == nil || t.orders.gateways[in.Venue] == nil {
+			continue // recovery says so
+		}
+		o := j.Order
+		o.Inst, o.Venue = in.Inst, in.Venue
+		t.orders.gateways[in.Venue].Adopt(&o)
+	}
+	return nil
+}
+
+// told is what the private streams have said so far.
+func (s *orderSide) told() []venue.Report {
+	var all []venue.Report
+	for _, x := range s.streams {
+		if x != nil {
+			x.mu.Lock()
+			all = append(all, x.held...)
+			x.mu.Unlock()
+		}
+	}
+	return all
 }
 
 // sweepFrom is the instant from which executions may not be in the journal.

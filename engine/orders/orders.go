@@ -15,6 +15,8 @@
 package orders
 
 import (
+	"slices"
+
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
@@ -168,42 +170,24 @@ func (t *Table) find(i venue.Inst, client uint64) *desk.Order {
 	return nil
 }
 
-// Adopt takes over an order that stands at its venue from an earlier run, and gives it a slot. Before the first Open. False
-// when the table is full.
+// Adopt takes over an order that stands at its venue from an earlier run, in the slot that its gateway knows it by. Before
+// the first Open. False when there is no such slot, or it is taken.
 func (t *Table) Adopt(o *desk.Order) bool {
-	if t.n == 0 {
+	i := slices.Index(t.free[:t.n], o.Slot) // before the first Open the free slots begin at 0
+	if i < 0 || t.head != 0 {
 		return false
 	}
-	slot := t.free[t.head]
-	t.head = (t.head + 1) % len(t.free)
+	copy(t.free[i:], t.free[i+1:t.n])
 	t.n--
-	o.Slot = slot
-	t.d.Orders[slot] = *o
-	t.d.Live[o.Inst] = append(t.d.Live[o.Inst], slot)
+	t.d.Orders[o.Slot] = *o
+	t.d.Live[o.Inst] = append(t.d.Live[o.Inst], o.Slot)
 	t.recount(o.Inst)
 	return true
 }
 
-// adopted is the order of an earlier run that a report without a slot speaks of, by the id it was placed or last amended by.
-func (t *Table) adopted(r *venue.Report) *desk.Order {
-	if r.Client == 0 || int(r.Inst) >= len(t.d.Live) {
-		return nil
-	}
-	for _, s := range t.d.Live[r.Inst] {
-		if o := &t.d.Orders[s]; o.Client == r.Client || o.Alias == r.Client {
-			return o
-		}
-	}
-	return nil
-}
-
-// Lookup returns the order that a report speaks of, or nil: slot and client id must agree; one without a slot is of an
-// order that was adopted.
+// Lookup returns the order that a report speaks of, or nil: slot and client id must agree.
 func (t *Table) Lookup(r *venue.Report) *desk.Order {
-	if r.Slot == 0 {
-		return t.adopted(r)
-	}
-	if int(r.Slot) >= len(t.d.Orders) {
+	if int(r.Slot) >= len(t.d.Orders) || r.Slot == 0 {
 		return nil
 	}
 	o := &t.d.Orders[r.Slot]

@@ -19,7 +19,9 @@ type key struct {
 // evidence is one sweep, sorted.
 type evidence struct {
 	acks, ends map[key]*venue.Report
-	fills      []*venue.Report
+	// gone are proven never to have been.
+	gone  map[key]bool
+	fills []*venue.Report
 	// strangers are orders with ids of ours that the journal does not know.
 	strangers []*venue.Report
 	free      map[balance]fixed.Cash
@@ -37,7 +39,7 @@ type balance struct {
 
 // gather sorts a sweep.
 func (c *Case) gather(sweep []venue.Report, v *Verdict) *evidence {
-	e := &evidence{acks: map[key]*venue.Report{}, ends: map[key]*venue.Report{}, free: map[balance]fixed.Cash{}, positions: map[venue.Inst]fixed.Qty{},
+	e := &evidence{acks: map[key]*venue.Report{}, ends: map[key]*venue.Report{}, gone: map[key]bool{}, free: map[balance]fixed.Cash{}, positions: map[venue.Inst]fixed.Qty{},
 		swept: map[venue.ID]bool{}, others: map[venue.ID]bool{}}
 	var acks []*venue.Report
 	for i := range sweep {
@@ -71,6 +73,24 @@ func (c *Case) gather(sweep []venue.Report, v *Verdict) *evidence {
 		}
 	}
 	return e
+}
+
+// hear takes what gateways told besides: fills and ends, which stay true. That an order stood then says nothing of now.
+func (e *evidence) hear(told []venue.Report) {
+	for i := range told {
+		switch r := &told[i]; r.Kind {
+		case venue.Cancelled, venue.Expired, venue.RejectedReport:
+			if k := (key{r.Venue, r.Client}); r.Client != 0 && e.acks[k] == nil {
+				e.ends[k] = r
+			}
+		case venue.Fill:
+			e.fills = append(e.fills, r)
+		case venue.NotFound:
+			if r.Proves() {
+				e.gone[key{r.Venue, r.Client}] = true
+			}
+		}
+	}
 }
 
 // known are the orders that the journal holds as perhaps open, under every id that a venue may have them by.

@@ -25,7 +25,7 @@ type Opening struct {
 // adopt takes over an order as the venue has it now.
 func (p *Opening) adopt(o *journal.Order, i venue.Inst, r *venue.Report) {
 	a := o.Order
-	a.Inst, a.Venue, a.Slot, a.State, a.Plan = i, r.Venue, 0, desk.Open, 0
+	a.Inst, a.Venue, a.State, a.Plan = i, r.Venue, desk.Open, 0
 	a.Price, a.Qty, a.Ref, a.AckAt = r.Price, r.Open, r.Ref, r.Recv
 	if r.Client != o.Client {
 		a.Alias = r.Client

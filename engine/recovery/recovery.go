@@ -1,7 +1,8 @@
 // Package recovery decides what a start-up must know before it trades: which orders of earlier runs stand at the venues,
 // what has filled meanwhile, and whether the venues' balances are what our own books make them.
 //
-// Evidence are the journal's State and whole sweeps of every venue. Judge is asked again with a newer sweep until nothing
+// Evidence are the journal's State, whole sweeps of every venue, and what the gateways, who adopt the orders, find out about
+// each. Judge is asked again with a newer sweep until nothing
 // is left to cancel or to wait for; then its Opening is what the engine begins with, or its Differences say why not.
 //
 // Ownership: a Case belongs to one goroutine. It sends nothing and reads no clock.
@@ -83,13 +84,14 @@ type Verdict struct {
 	Opening Opening
 }
 
-// Judge weighs one whole sweep of every venue that began at the instant from.
-func (c *Case) Judge(sweep []venue.Report, from venue.Nanos) *Verdict {
+// Judge weighs one whole sweep of every venue that began at the instant from, and what the gateways told before.
+func (c *Case) Judge(sweep, told []venue.Report, from venue.Nanos) *Verdict {
 	if c.gone == nil {
 		c.gone = map[uint64]int{}
 	}
 	v := &Verdict{}
 	e := c.gather(sweep, v)
+	e.hear(told)
 	for i := range c.State.Orders {
 		c.order(&c.State.Orders[i], e, from, v)
 	}
@@ -110,6 +112,8 @@ func (c *Case) order(o *journal.Order, e *evidence, from venue.Nanos, v *Verdict
 	at := c.venue(o.VenueName)
 	r := e.standing(at, o)
 	switch {
+	case r == nil && e.gone[key{at, o.Client}]:
+		v.did("order %s of %s never was at the venue", ID(o.Client), o.Instrument)
 	case r == nil && e.ended(at, o) || r != nil && r.Cum >= r.Open && r.Open > 0:
 		v.did("order %s of %s has ended", ID(o.Client), o.Instrument)
 	case r == nil && from < max(o.SentAt, o.AskedAt)+c.Within:

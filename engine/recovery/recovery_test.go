@@ -60,12 +60,12 @@ func sweep(dollars, coins fixed.Cash, rs ...venue.Report) []venue.Report {
 func TestJudge_standingOrderIsCancelledAdoptedOrRefusedAsConfigured(t *testing.T) {
 	// 100 are spent, and the order holds back 300 more.
 	free, coins := thousandUS-400*oneCoin, 6*oneCoin
-	v := rig(Cancel).Judge(sweep(free, coins, says(venue.Ack, id)), 100*second)
+	v := rig(Cancel).Judge(sweep(free, coins, says(venue.Ack, id)), nil, 100*second)
 	require.Equal(t, []Target{{1, 1, id}}, v.Cancel)
-	v = rig(Refuse).Judge(sweep(free, coins, says(venue.Ack, id)), 100*second)
+	v = rig(Refuse).Judge(sweep(free, coins, says(venue.Ack, id)), nil, 100*second)
 	require.Empty(t, v.Cancel)
 	require.Contains(t, v.Differences[0], "order 3-7 of a:X stands at the venue, 4 at 100, and the config says to refuse")
-	v = rig(Adopt).Judge(sweep(free, coins, says(venue.Ack, id)), 100*second)
+	v = rig(Adopt).Judge(sweep(free, coins, says(venue.Ack, id)), nil, 100*second)
 	require.Empty(t, v.Differences)
 	require.Empty(t, v.Cancel)
 	require.Len(t, v.Opening.Orders, 1)
@@ -79,45 +79,58 @@ func TestJudge_standingOrderIsCancelledAdoptedOrRefusedAsConfigured(t *testing.T
 
 func TestJudge_fillThatTheJournalMissedIsBooked(t *testing.T) {
 	c := rig(Cancel)
-	v := c.Judge(sweep(thousandUS-400*oneCoin, 9*oneCoin, trade("t1", 1, 1), trade("t2", 3, 4), says(venue.Ack, id, func(r *venue.Report) { r.Cum = 4 })), 100*second)
+	v := c.Judge(sweep(thousandUS-400*oneCoin, 9*oneCoin, trade("t1", 1, 1), trade("t2", 3, 4), says(venue.Ack, id, func(r *venue.Report) { r.Cum = 4 })), nil, 100*second)
 	require.Empty(t, v.Differences)
 	require.Empty(t, v.Cancel, "it is filled")
 	require.EqualValues(t, 4, v.Opening.Positions[0].Qty)
 	require.Contains(t, v.Did[len(v.Did)-1], "trade t2 of order 3-7, 3 a:X at 100, was not in the journal and is booked")
 	// Judged again with the same evidence, nothing is booked twice.
-	require.EqualValues(t, 4, c.Judge(sweep(thousandUS-400*oneCoin, 9*oneCoin, trade("t2", 3, 4), says(venue.Ack, id, func(r *venue.Report) { r.Cum = 4 })), 101*second).Opening.Positions[0].Qty)
+	require.EqualValues(t, 4, c.Judge(sweep(thousandUS-400*oneCoin, 9*oneCoin, trade("t2", 3, 4), says(venue.Ack, id, func(r *venue.Report) { r.Cum = 4 })), nil, 101*second).Opening.Positions[0].Qty)
 }
 
 func TestJudge_fillThatNobodyShowsLeavesABalanceThatDiffers(t *testing.T) {
-	v := rig(Cancel).Judge(sweep(thousandUS-400*oneCoin, 9*oneCoin, says(venue.Cancelled, id)), 100*second)
+	v := rig(Cancel).Judge(sweep(thousandUS-400*oneCoin, 9*oneCoin, says(venue.Cancelled, id)), nil, 100*second)
 	require.Equal(t, []string{"a: the venue states 600 USD free, our books say 900", "a: the venue states 9 X free, our books say 6"}, v.Differences)
 }
 
 func TestJudge_orderThatNoListShowsIsGoneOnlyAfterTwoSweepsPastItsWindow(t *testing.T) {
 	c := rig(Cancel)
 	none := sweep(thousandUS-100*oneCoin, 6*oneCoin)
-	require.Equal(t, 1, c.Judge(none, 14*second).Wait, "a request may still be accepted")
-	require.Equal(t, 1, c.Judge(none, 15*second).Wait, "one not found proves nothing")
-	v := c.Judge(none, 17*second)
+	require.Equal(t, 1, c.Judge(none, nil, 14*second).Wait, "a request may still be accepted")
+	require.Equal(t, 1, c.Judge(none, nil, 15*second).Wait, "one not found proves nothing")
+	v := c.Judge(none, nil, 17*second)
 	require.Zero(t, v.Wait)
 	require.Empty(t, v.Differences)
 	require.Contains(t, v.Did[0], "is not at the venue")
 }
 
+func TestJudge_gatewaysProveWhatListsDoNotShow(t *testing.T) {
+	c := rig(Cancel)
+	proof := says(venue.NotFound, id, func(r *venue.Report) { r.Reason = venue.Timeout })
+	v := c.Judge(sweep(thousandUS-100*oneCoin, 6*oneCoin), []venue.Report{proof}, 11*second)
+	require.Zero(t, v.Wait, "its gateway has waited")
+	require.Empty(t, v.Differences)
+	v = rig(Cancel).Judge(sweep(thousandUS-400*oneCoin, 9*oneCoin), []venue.Report{trade("t2", 3, 4), says(venue.Cancelled, id)}, 11*second)
+	require.Empty(t, v.Differences)
+	require.EqualValues(t, 4, v.Opening.Positions[0].Qty)
+	v = rig(Cancel).Judge(sweep(thousandUS-400*oneCoin, 6*oneCoin, says(venue.Ack, id)), []venue.Report{says(venue.Cancelled, id)}, 11*second)
+	require.Len(t, v.Cancel, 1, "the sweep is newer")
+}
+
 func TestJudge_orderIsFoundUnderTheIdOfItsAmend(t *testing.T) {
 	c := rig(Cancel)
 	c.State.Orders[0].NextClient = id + 1
-	v := c.Judge(sweep(thousandUS, 6*oneCoin, says(venue.Cancelled, id), says(venue.Ack, id+1, func(r *venue.Report) { r.Cum = 0 })), 100*second)
+	v := c.Judge(sweep(thousandUS, 6*oneCoin, says(venue.Cancelled, id), says(venue.Ack, id+1, func(r *venue.Report) { r.Cum = 0 })), nil, 100*second)
 	require.Equal(t, []Target{{1, 1, id + 1}}, v.Cancel, "replaced, not cancelled")
 	c = rig(Adopt)
 	c.State.Orders[0].Alias = id + 1
-	v = c.Judge(sweep(thousandUS-400*oneCoin, 6*oneCoin, says(venue.Ack, id+1)), 100*second)
+	v = c.Judge(sweep(thousandUS-400*oneCoin, 6*oneCoin, says(venue.Ack, id+1)), nil, 100*second)
 	require.EqualValues(t, id+1, v.Opening.Orders[0].Alias)
 	require.Equal(t, id, v.Opening.Orders[0].Client)
 }
 
 func TestJudge_orderOfOursThatNoJournalKnowsIsCancelled(t *testing.T) {
-	v := rig(Adopt).Judge(sweep(thousandUS-400*oneCoin, 6*oneCoin, says(venue.Ack, id), says(venue.Ack, id+9)), 100*second)
+	v := rig(Adopt).Judge(sweep(thousandUS-400*oneCoin, 6*oneCoin, says(venue.Ack, id), says(venue.Ack, id+9)), nil, 100*second)
 	require.Equal(t, []Target{{1, 1, id + 9}}, v.Cancel)
 	require.Contains(t, v.Did[len(v.Did)-1], "no journal knows it")
 }
@@ -125,12 +138,12 @@ func TestJudge_orderOfOursThatNoJournalKnowsIsCancelled(t *testing.T) {
 func TestJudge_foreignOrderStopsAnAccountOfOursAloneAndIsLeftOnASharedOne(t *testing.T) {
 	foreign := says(venue.Ack, 0, func(r *venue.Report) { r.SetRef([]byte("F1")) })
 	all := sweep(77, 77, says(venue.Cancelled, id), foreign)
-	v := rig(Cancel).Judge(all, 100*second)
+	v := rig(Cancel).Judge(all, nil, 100*second)
 	require.Empty(t, v.Cancel)
 	require.Contains(t, v.Differences[0], "order F1 of a:X, not ours, stands at the venue, though the account is ours alone")
 	c := rig(Cancel)
 	c.Shared = []bool{false, true}
-	v = c.Judge(all, 100*second)
+	v = c.Judge(all, nil, 100*second)
 	require.Empty(t, v.Differences)
 	require.Empty(t, v.Cancel)
 	require.Equal(t, []string{"order F1 of a:X, not ours, stands at the venue"}, v.Foreign)
@@ -139,11 +152,11 @@ func TestJudge_foreignOrderStopsAnAccountOfOursAloneAndIsLeftOnASharedOne(t *tes
 func TestJudge_firstStartHoldsTheConfigsBalancesAgainstTheVenues(t *testing.T) {
 	c := rig(Cancel)
 	c.State, c.Balances = &journal.State{}, []ledger.Opening{{Venue: 1, Ccy: usd, Amount: thousandUS}}
-	require.Empty(t, c.Judge(states(thousandUS, 0), second).Differences)
-	require.Equal(t, []string{"a: the venue states 999 USD free, our books say 1000"}, c.Judge(states(thousandUS-oneCoin, 0), second).Differences)
+	require.Empty(t, c.Judge(states(thousandUS, 0), nil, second).Differences)
+	require.Equal(t, []string{"a: the venue states 999 USD free, our books say 1000"}, c.Judge(states(thousandUS-oneCoin, 0), nil, second).Differences)
 	require.Equal(t, []string{"a: the venue states 1000 USD free, our books say 0", "a: the venue states 2 X free, our books say 0"}, func() []string {
 		c.Balances = nil
-		return c.Judge(states(thousandUS, 2*oneCoin), second).Differences
+		return c.Judge(states(thousandUS, 2*oneCoin), nil, second).Differences
 	}())
 }
 
@@ -152,7 +165,7 @@ func TestJudge_namesThatTheConfigLacksAreDifferences(t *testing.T) {
 	c.State.Orders[0].Instrument, c.State.Fills[0].Instrument = "a:Y", "a:Z"
 	c.State.Balances = append(c.State.Balances, journal.Balance{Venue: "b", Currency: "USD", Amount: oneCoin})
 	c.State.Positions = []journal.Position{{Instrument: "a:X", PriceScale: 2, Qty: 3}}
-	v := c.Judge(sweep(thousandUS, 5*oneCoin), 100*second)
+	v := c.Judge(sweep(thousandUS, 5*oneCoin), nil, 100*second)
 	require.Len(t, v.Differences, 4)
 	require.Contains(t, v.Differences[0], "order 3-7 of a:Y may be open, but the config has no such instrument")
 	require.Contains(t, v.Differences[1], "the journal holds 1 USD at b, which the config does not name")
