@@ -34,7 +34,8 @@ type BacktestOptions struct {
 
 // tapeMeta is what a tape holds beside the config, for a replay to assemble the same engine.
 type tapeMeta struct {
-	Mode string `json:"mode"`
+	Mode   string `json:"mode"`
+	Waiver string `json:"waiver,omitempty"`
 	// Epoch is the session's number in the audit.
 	Epoch uint64 `json:"epoch"`
 	Facts *Facts `json:"facts"`

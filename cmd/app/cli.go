@@ -19,6 +19,7 @@ import (
 
 // cli is one run of the program.
 type cli struct {
+	in       io.Reader
 	out, err io.Writer
 	json     bool
 	logJSON  bool
@@ -33,7 +34,7 @@ corrupt (what could be read was used and printed).`
 func Main(args []string, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c := &cli{out: out, err: errOut}
+	c := &cli{in: os.Stdin, out: out, err: errOut}
 	root := c.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

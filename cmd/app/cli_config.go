@@ -137,15 +137,26 @@ func orStart(s string) string {
 
 func (c *cli) check() *cobra.Command {
 	var forced string
+	var g goLive
+	e := Machine()
 	cmd := &cobra.Command{
 		Use:   "check CONFIG [RECORDING...]",
 		Short: "Find every fault of a config, and say what it resolves to",
 		Long: `check reads a config (a file, or the name of an example) and reports all of its faults at once, each with its line. With
 recordings it also turns the limits into lots, as a backtest of them would.
 
+With --live it checks what a live start would: keys, the venues' clocks, permissions, fees and balances, and for how long the
+config has traded on paper. It prints the plan and the confirmation code for run --live --confirm. Nothing is traded.
+
 ` + exitHelp,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if g.on {
+				if len(args) > 1 {
+					return &UsageError{errors.New("--live asks the venues; give no recordings with it")}
+				}
+				return g.check(cmd.Context(), c, args[0], e)
+			}
 			r, err := Check(args[0], args[1:], forced)
 			var faults *ConfigError
 			if errors.As(err, &faults) && c.json {
@@ -158,5 +169,7 @@ recordings it also turns the limits into lots, as a backtest of them would.
 		},
 	}
 	cmd.Flags().StringVar(&forced, "venue", "", "the venue of every recording, where the lines do not tell")
+	cmd.Flags().BoolVar(&g.on, "live", false, "check what a live start needs, and print its plan and confirmation code")
+	g.flags(cmd, &e)
 	return cmd
 }

@@ -58,19 +58,32 @@ it runs, and prints a summary at the end (after --for, or on interrupt).
 }
 
 func (c *cli) run() *cobra.Command {
-	o := LiveOptions{Edges: Machine(), Mode: "paper", Seed: 1}
+	o := LiveOptions{Edges: Machine(), Mode: modePaper, Seed: 1}
+	var g goLive
 	var d time.Duration
 	cmd := &cobra.Command{
 		Use:   "run --config CONFIG",
-		Short: "Trade on paper against the real venues",
+		Short: "Trade on paper against the real venues, or live",
 		Long: `run follows the venues of a config at their public addresses and trades on paper: real books, simulated fills. It serves
 metrics while it runs and prints a summary at the end.
+
+With --live it sends real orders from the accounts that the config names. It then shows what is about to trade and where,
+and wants the confirmation code that oneprice check CONFIG --live prints, typed or by --confirm.
 
 ` + exitHelp,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Config == "" {
 				return &UsageError{errors.New("--config is missing; give a config file, or the name of an example (" + exampleList() + ")")}
+			}
+			if g.on {
+				defer g.close()
+				if err := g.start(cmd.Context(), c, &o); err != nil {
+					return err
+				}
+			}
+			if o.Out == "" {
+				o.Out = "out/" + o.Mode
 			}
 			ctx, stop := lasting(cmd.Context(), d)
 			defer stop()
@@ -88,12 +101,13 @@ metrics while it runs and prints a summary at the end.
 	c.logFlag(cmd)
 	f.StringVar(&o.Config, "config", "", "a config file, or the name of an example")
 	f.DurationVar(&d, "for", 0, "how long to run, such as 1h; 0 until interrupted")
-	f.StringVar(&o.Out, "out", "out/paper", "the folder below which audit and tape are written")
+	f.StringVar(&o.Out, "out", "", "the folder below which audit and tape are written; out/paper, or out/live, where none is given")
 	f.StringVar(&o.Wait, "wait", "", "how the engine waits, instead of the config's: spin, park or inline")
 	f.StringVar(&o.Metrics, "metrics", "127.0.0.1:9464", "where /metrics, /healthz and /readyz are served; \"\" for nowhere")
 	f.BoolVar(&o.Profile, "pprof", false, "serve pprof beside the metrics")
-	f.StringToStringVar(&o.WS, "ws", nil, "websocket address of a venue instead of its public one: `NAME=ws://HOST:PORT`")
-	f.StringToStringVar(&o.REST, "rest", nil, "REST address of a venue instead of its public one: `NAME=http://HOST:PORT`")
+	f.BoolVar(&g.on, "live", false, "send real orders from the config's accounts, instead of filling them on paper")
+	f.StringVar(&g.confirm, "confirm", "", "the confirmation `CODE` of a live start that nobody attends")
+	g.flags(cmd, &o.Edges)
 	return cmd
 }
 

@@ -26,6 +26,7 @@ type Config struct {
 	Strategies StrategiesConfig     `yaml:"strategies" want:"write the strategies, under arb and quoting"`
 	Paper      PaperConfig          `yaml:"paper" want:"write how paper orders fill"`
 	Folders    FoldersConfig        `yaml:"folders" want:"write the folders audit and tape"`
+	Live       *LiveConfig          `yaml:"live,optional"`
 
 	// Source is the text, Path where it came from.
 	Source []byte
@@ -39,6 +40,8 @@ type VenueConfig struct {
 	Adapter Text          `yaml:"adapter" want:"write the adapter that speaks to it, such as binance"`
 	Fees    FeesConfig    `yaml:"fees" want:"write the account's fees: maker, taker and charged"`
 	Latency LatencyConfig `yaml:"latency" want:"write how long orders and answers travel, for paper: order, report"`
+	// Account is what signs its orders when they are live; paper needs none.
+	Account *AccountConfig `yaml:"account,optional"`
 }
 
 // FeesConfig is the fee tier of the account. Unknown means the worst tier of the venue's schedule.
@@ -157,6 +160,9 @@ var (
 	// none: an instrument's number, an address on a chain, a figure.
 	secretText = regexp.MustCompile(`-----BEGIN|[A-Za-z0-9+_=]{32,}`)
 	plainText  = regexp.MustCompile(`^([a-z0-9-]+:)?(0x[0-9a-fA-F]{40}|[0-9.]+|true|false)?$`)
+	// reference is the place of a secret, whose own parts are words and folders; one as long as secretPart is a key still.
+	reference  = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]*|file:\.{0,2}/\S+)$`)
+	secretPart = regexp.MustCompile(`[A-Za-z0-9+=]{40,}`)
 )
 
 // secrets refuses names, values and comments that look like keys. The value itself is never printed.
@@ -165,7 +171,7 @@ func (w *walker) secrets(n *yaml.Node) {
 	if n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			k, v := n.Content[i], n.Content[i+1]
-			if secretName.MatchString(k.Value) && v.Kind == yaml.ScalarNode && !plainText.MatchString(v.Value) {
+			if secretName.MatchString(k.Value) && v.Kind == yaml.ScalarNode && !plainText.MatchString(v.Value) && !reference.MatchString(v.Value) {
 				w.fault(k.Line, "", "%s", text)
 			}
 		}
@@ -183,7 +189,11 @@ func secretLike(text string) bool {
 	if plainText.MatchString(text) {
 		return false
 	}
-	for _, run := range secretText.FindAllString(text, -1) {
+	runs := secretText
+	if reference.MatchString(text) {
+		runs = secretPart
+	}
+	for _, run := range runs.FindAllString(text, -1) {
 		if strings.HasPrefix(run, "-") || strings.ContainsAny(run, "0123456789") && strings.Trim(run, "0123456789") != "" {
 			return true
 		}

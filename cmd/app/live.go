@@ -38,8 +38,12 @@ type LiveOptions struct {
 	Edges
 	// Config is a file, or the name of a shipped example.
 	Config string
-	Out    string
-	Mode   string
+	// Confirmed, where not nil, is the config as the operator confirmed it, so that Config is not read again.
+	Confirmed *Config
+	Out       string
+	Mode      string
+	// Waiver is what an operator said about what the session lacks, for the audit.
+	Waiver string
 	// Wait overrides the config's policy; "" keeps it.
 	Wait string
 	// Metrics is the console's address, "" for none.
@@ -92,9 +96,11 @@ type Live struct {
 
 // RunLive runs a session until ctx ends, and returns what it came to.
 func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
-	c, err := ReadConfig(o.Config, nil)
-	if err != nil {
-		return nil, err
+	c, err := o.Confirmed, error(nil)
+	if c == nil {
+		if c, err = ReadConfig(o.Config, nil); err != nil {
+			return nil, err
+		}
 	}
 	policy := engine.Policy(c.Wait)
 	if o.Wait != "" {
@@ -151,7 +157,7 @@ func (l *Live) assemble(ctx context.Context, a *Assembly, o LiveOptions, policy 
 	if err != nil {
 		return err
 	}
-	l.Trading, err = NewTrading(ctx, a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Feeds: 2*(len(a.Venues)-1) + 1, Policy: policy, Clock: o.Clock,
+	l.Trading, err = NewTrading(ctx, a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Waiver: o.Waiver, Feeds: 2*(len(a.Venues)-1) + 1, Policy: policy, Clock: o.Clock,
 		Loop: func(cfg *engine.LoopConfig) { cfg.Tick, cfg.Shadow = tick, shadow }})
 	if err != nil {
 		return err

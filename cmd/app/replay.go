@@ -77,7 +77,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*ReplayReport, error) {
 		return nil, err
 	}
 	r := &ReplayReport{Tape: o.Tape, Audit: o.Audit, Mode: meta.Mode, Build: h.Build, OtherBuild: h.Build != version().build()}
-	cmp, err := newComparer(o.Audit, meta.Epoch, a, meta.Mode, r)
+	cmp, err := newComparer(o.Audit, &meta, a, r)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ type comparer struct {
 }
 
 // newComparer proves the audit and walks the lines of one of its sessions beside the replay.
-func newComparer(dir string, epoch uint64, a *Assembly, mode string, r *ReplayReport) (*comparer, error) {
+func newComparer(dir string, meta *tapeMeta, a *Assembly, r *ReplayReport) (*comparer, error) {
 	if s, err := audit.Verify(dir); err != nil {
 		return nil, fmt.Errorf("audit %s does not verify, so there is nothing to compare with: %w", dir, err)
 	} else if s.Records == 0 {
@@ -145,16 +145,16 @@ func newComparer(dir string, epoch uint64, a *Assembly, mode string, r *ReplayRe
 	c := &comparer{digest: audit.NewDigest(), r: r}
 	c.next, c.stop = iter.Pull(func(yield func([]byte) bool) {
 		c.fault = audit.Show(dir, audit.Filter{}, func(e *audit.Entry) error {
-			if e.Epoch == epoch && !yield(e.Body()) {
+			if e.Epoch == meta.Epoch && !yield(e.Body()) {
 				return errEnough
 			}
 			return nil
 		})
 	})
-	cat := a.catalogue(mode)
+	cat := a.catalogue(meta.Mode, meta.Waiver)
 	cat.Build = r.Build
 	var err error
-	c.format, err = audit.NewFormatter(epoch, &cat)
+	c.format, err = audit.NewFormatter(meta.Epoch, &cat)
 	return c, err
 }
 

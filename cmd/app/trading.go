@@ -67,8 +67,8 @@ type Trading struct {
 type TradingOptions struct {
 	// Out is the folder below which audit and tape are written; it is made.
 	Out string
-	// Mode names the session in the audit: backtest, demo, paper.
-	Mode string
+	// Mode names the session in the audit: backtest, demo, paper, live. Waiver is what an operator said about what it lacks.
+	Mode, Waiver string
 	// Feeds is the number of event rings.
 	Feeds  int
 	Policy engine.Policy
@@ -139,9 +139,9 @@ func (t *Trading) decider(epoch uint64) error {
 }
 
 // catalogue names what the audit's numbers mean.
-func (a *Assembly) catalogue(mode string) audit.Catalogue {
+func (a *Assembly) catalogue(mode, waiver string) audit.Catalogue {
 	c := audit.Catalogue{Instruments: a.Instruments, Currencies: a.Currencies, Strategies: a.StrategyNames, Reporting: a.Reporting,
-		Mode: mode, Build: version().build(), Config: fmt.Sprintf("%016x", a.Fingerprint)}
+		Mode: mode, Build: version().build(), Config: fmt.Sprintf("%016x", a.Fingerprint), Source: a.Config.hash(), Waiver: waiver}
 	for i := range a.Venues {
 		c.Venues = append(c.Venues, a.Venues[i].Name)
 	}
@@ -154,7 +154,7 @@ func (a *Assembly) catalogue(mode string) audit.Catalogue {
 // begin opens the audit, recovers what earlier runs left at the venues, and begins the tape with it.
 func (t *Trading) begin(ctx context.Context, o TradingOptions) error {
 	var err error
-	t.ring, t.writer, err = audit.Open(audit.Config{Dir: t.AuditDir, NoSync: o.Recorded, Catalogue: t.catalogue(o.Mode)})
+	t.ring, t.writer, err = audit.Open(audit.Config{Dir: t.AuditDir, NoSync: o.Recorded, Catalogue: t.catalogue(o.Mode, o.Waiver)})
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (t *Trading) begin(ctx context.Context, o TradingOptions) error {
 		return fmt.Errorf("tape: %w", err)
 	}
 	t.TapePath = filepath.Join(dir, fmt.Sprintf("session-%06d.tape", t.writer.Epoch()))
-	meta, err := tapeMeta{Mode: o.Mode, Epoch: t.writer.Epoch(), Facts: t.Facts, Opening: t.opening}.encode()
+	meta, err := tapeMeta{Mode: o.Mode, Waiver: o.Waiver, Epoch: t.writer.Epoch(), Facts: t.Facts, Opening: t.opening}.encode()
 	if err != nil {
 		return err
 	}

@@ -234,8 +234,11 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// shorten keeps faults on one readable line.
+// shorten keeps faults on one readable line, and what may be a secret out of it.
 func shorten(s string) string {
+	if secretLike(s) {
+		return "(hidden)"
+	}
 	if len(s) > 40 {
 		return s[:37] + "..."
 	}

@@ -30,7 +30,7 @@ func catalogue() Catalogue {
 			{Inst: 2, Venue: 2, Symbol: "BTCUSD_PERP", Name: `coinm:"BTC"`, Base: 1, Quote: 3, Settle: 1, Kind: venue.Perpetual, Contract: venue.Inverse,
 				PriceScale: 2, QtyScale: 5, Face: 100_00000000, Fees: venue.Fees{Maker: -5_000, Taker: 50_000, In: venue.FeeInBase}}},
 		Venues: []string{"", "binance", "binance-coinm"}, Currencies: []string{"", "BTC", "USDT", "USD"}, Strategies: []string{"arb", "quoting"},
-		Rules: riskRules(), Reporting: 3, Mode: "backtest", Build: "test", Config: "cafe",
+		Rules: riskRules(), Reporting: 3, Mode: "backtest", Build: "test", Config: "cafe", Source: "beef",
 	}
 }
 
@@ -361,7 +361,21 @@ func TestStartLine_describesTheInstruments(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(dir, "trades_2026-11-25.jsonl"))
 	require.NoError(t, err)
 	line := string(b)
-	for _, want := range []string{`"mode":"backtest"`, `"config":"cafe"`, `"reporting":"USD"`, `"face":"100"`, `"maker":"-0.00005"`, `"fee_in":"base"`, `"config_id":"0000000000000007"`} {
+	for _, want := range []string{`"mode":"backtest"`, `"config":"cafe"`, `"source":"beef"`, `"reporting":"USD"`, `"face":"100"`, `"maker":"-0.00005"`, `"fee_in":"base"`, `"config_id":"0000000000000007"`} {
 		require.Truef(t, strings.Contains(line, want), "missing %s in %s", want, line)
 	}
+	require.NotContains(t, line, "waiver")
+}
+
+func TestVerify_describesEachSession(t *testing.T) {
+	dir := t.TempDir()
+	rs := records(3, day, venue.Second)
+	rs[2].Reset(3, rs[2].At)
+	rs[2].SetEnd()
+	cfg := config(dir)
+	cfg.Catalogue.Waiver = "as \"agreed\"\nwith the desk"
+	write(t, cfg, rs)
+	s := write(t, config(dir), records(1, day+venue.Second, 1)) // killed
+	began := time.Unix(0, int64(day)).UTC()
+	require.Equal(t, []Session{{"backtest", "beef", cfg.Catalogue.Waiver, began, began.Add(2 * time.Second)}, {"backtest", "beef", "", began.Add(time.Second), time.Time{}}}, s.Each)
 }

@@ -19,8 +19,11 @@ type Catalogue struct {
 	Rules []string
 	// Reporting is the currency of limits.
 	Reporting venue.Ccy
-	// Mode, Build and Config identify the session: backtest, the binary's id, the hash of the configuration.
-	Mode, Build, Config string
+	// Mode, Build and Config identify the session: backtest, the binary's id, the hash of the configuration and of what it was
+	// resolved with. Source is the hash of the configuration's text alone, the same for every session of it.
+	Mode, Build, Config, Source string
+	// Waiver is why an operator let a session begin that lacks what it should have, "" where it lacks nothing.
+	Waiver string
 }
 
 // session is a Catalogue reduced to what lines need, in a form that the ring file keeps.
@@ -29,6 +32,8 @@ type session struct {
 	Mode        string       `json:"mode"`
 	Build       string       `json:"build"`
 	Config      string       `json:"config"`
+	Source      string       `json:"source"`
+	Waiver      string       `json:"waiver,omitempty"`
 	Reporting   string       `json:"reporting"`
 	Venues      []string     `json:"venues"`
 	Currencies  []string     `json:"currencies"`
@@ -57,7 +62,7 @@ type instrument struct {
 }
 
 func newSession(epoch uint64, c *Catalogue) *session {
-	s := &session{Epoch: epoch, Mode: c.Mode, Build: c.Build, Config: c.Config, Venues: c.Venues, Currencies: c.Currencies,
+	s := &session{Epoch: epoch, Mode: c.Mode, Build: c.Build, Config: c.Config, Source: c.Source, Waiver: c.Waiver, Venues: c.Venues, Currencies: c.Currencies,
 		Strategies: c.Strategies, Rules: newRules(c.Rules), Instruments: make([]instrument, len(c.Instruments))}
 	s.Reporting = named(c.Currencies, int(c.Reporting))
 	for i, in := range c.Instruments {
@@ -103,9 +108,11 @@ func (s *session) opening() ([]byte, error) {
 		Mode        string       `json:"mode"`
 		Build       string       `json:"build"`
 		Config      string       `json:"config"`
+		Source      string       `json:"source,omitempty"`
+		Waiver      string       `json:"waiver,omitempty"`
 		Reporting   string       `json:"reporting"`
 		Instruments []instrument `json:"instruments"`
-	}{s.Mode, s.Build, s.Config, s.Reporting, list})
+	}{s.Mode, s.Build, s.Config, s.Source, s.Waiver, s.Reporting, list})
 	if err != nil {
 		return nil, fmt.Errorf("audit: session: %w", err)
 	}

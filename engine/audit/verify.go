@@ -2,11 +2,13 @@ package audit
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"oneprice/engine/mapped"
 )
@@ -27,11 +29,23 @@ type Summary struct {
 	// Running: an engine holds the folder. Waiting counts records that are in its ring, or that a killed one left there.
 	Running bool   `json:"running"`
 	Waiting uint64 `json:"waiting"`
+	// Each describes the sessions, in order.
+	Each []Session `json:"-"`
 	// Broken is the first record that is not as it was written.
 	Broken *Fault `json:"broken,omitempty"`
 
 	kinds map[string]*uint64 // Kinds while counting
 	last  []byte             // Last while counting
+}
+
+// Session is a session as its start line has it.
+type Session struct {
+	Mode   string `json:"mode"`
+	Source string `json:"source"`
+	Waiver string `json:"waiver"`
+	// Began is the time of the start, Ended that of the end; zero without one.
+	Began time.Time `json:"time"`
+	Ended time.Time `json:"-"`
 }
 
 // Verify proves every line of a folder: valid JSON, chained to the line before from the very first, sessions complete
@@ -74,7 +88,7 @@ func (s *Summary) walk(w *walker) error {
 		if before.Lines == s.Head.Lines && before.head() != s.Head {
 			return s.disagreement(w)
 		}
-		_, st, err := w.next()
+		text, st, err := w.next()
 		if err == io.EOF {
 			break
 		}
@@ -87,7 +101,9 @@ func (s *Summary) walk(w *walker) error {
 		if before.Lines == s.Head.Lines {
 			extra = &Fault{File: w.at.File, Line: w.at.Line, Epoch: st.epoch, Seq: st.seq, What: "this line stands behind the published head"}
 		}
-		s.count(&before, st)
+		if err := s.count(&before, st, text); err != nil {
+			return err
+		}
 	}
 	if w.at.Lines < s.Head.Lines {
 		f := w.fault(fmt.Sprintf("missing: the published head has %d lines and ends with record %d of session %d in %s, the files end after %d lines",
@@ -113,7 +129,7 @@ func (s *Summary) disagreement(w *walker) error {
 		What: fmt.Sprintf("the published head does not agree with line %d of %s, which ends the same number of lines", w.at.Line, w.at.File)}
 }
 
-func (s *Summary) count(before *place, st stamp) {
+func (s *Summary) count(before *place, st stamp, text []byte) error {
 	s.Records++
 	n := s.kinds[string(st.kind)]
 	if n == nil {
@@ -128,10 +144,21 @@ func (s *Summary) count(before *place, st stamp) {
 	if st.epoch != before.Epoch {
 		s.Sessions++
 		s.Unended++
+		var o Session
+		if err := json.Unmarshal(text, &o); err != nil {
+			return fmt.Errorf("audit: the start of session %d: %w", st.epoch, err)
+		}
+		s.Each = append(s.Each, o)
 	}
 	if string(st.kind) == endText {
 		s.Unended--
+		at, err := time.Parse(time.RFC3339Nano, string(st.time))
+		if err != nil {
+			return fmt.Errorf("audit: the end of session %d: %w", st.epoch, err)
+		}
+		s.Each[len(s.Each)-1].Ended = at
 	}
+	return nil
 }
 
 // waiting reads from a ring file how many records its session has put and not yet proven on disk.

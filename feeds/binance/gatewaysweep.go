@@ -31,14 +31,17 @@ type found struct {
 // else's with client id 0. What our slots hold and the venue does not list as open is asked for one by one, so that its
 // end is reported. A Fill's Cum counts the trades swept, from the instant on, unless the order began after it.
 //
-// It waits for the private stream, at most 5 s, so that nothing falls between the two. Any goroutine.
+// Where Run is at work it waits for the private stream, at most 5 s, so that nothing falls between the two. Any goroutine.
 func (g *Gateway) Sweep(ctx context.Context, since venue.Nanos, out venue.Reports) error {
 	for n := 0; n < 250 && !g.Ready(); n++ {
 		g.mu.Lock()
-		failed := g.failed
+		alive, failed := g.ctx != nil, g.failed
 		g.mu.Unlock()
 		if failed != nil {
 			return failed
+		}
+		if !alive {
+			break
 		}
 		if err := g.o.Clock.Sleep(ctx, tick); err != nil {
 			return err
