@@ -23,6 +23,7 @@ type Live struct {
 	events *ring.Ring[venue.Event]
 	back   *ring.Ring[venue.Report]
 	inline bool
+	due    bool // the order of the last message has not left
 }
 
 // NewLive makes a rig with a loop around it.
@@ -66,21 +67,25 @@ func (c skewed) Now() venue.Nanos { return c.r.now() }
 func (l *Live) Put(ev []venue.Event) venue.Reason {
 	why := l.events.Put(ev)
 	if why == venue.OK && l.inline {
+		l.due = true
 		l.Loop.Offer()
 	}
 	return why
 }
 
-// Submit is the gateway: encode, send.
+// Submit is the gateway: encode, send. A machine that pauses for longer than the cooldown sees the cross of one message
+// twice; the second order goes nowhere, since nobody asks for it.
 func (l *Live) Submit(c *venue.Command) venue.Sent {
 	sent, ok := l.Orders.Place(l.Sent[:0], c, c.Decided)
 	if !ok {
 		return venue.NotSent
 	}
-	if l.Sent = sent; l.Send != nil && l.Send(sent) != nil {
-		return venue.Maybe
+	if l.Sent = sent; l.due {
+		if l.Send != nil && l.Send(sent) != nil {
+			return venue.Maybe
+		}
+		l.At, l.due = stats.Nanotime(), false
 	}
-	l.At = stats.Nanotime()
 	l.Count++
 	l.answers = append(l.answers, venue.Report{Kind: venue.Expired, Venue: c.Venue, Inst: c.Inst, Slot: c.Slot, Client: c.Client, Recv: c.Decided, At: c.Decided})
 	return venue.Out
