@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -144,5 +143,5 @@ func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
 		require.False(t, seen[id], "order %s exists twice", id)
 		seen[id] = true
 	}
-	t.Log(fmt.Sprintf("%d kills, %d orders; the last session took %s", times, len(ids), time.Since(began)))
+	t.Logf("%d kills, %d orders; the last session took %s", times, len(ids), time.Since(began))
 }
