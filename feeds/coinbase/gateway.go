@@ -239,18 +239,21 @@ func (g *Gateway) Adopt(o *desk.Order) {
 		return
 	}
 	now := g.clock.Now() // whoever sent it has sent nothing since
-	t := &track{client: o.Client, slot: o.Slot, in: g.insts[o.Inst], side: o.Side, kind: o.Type, tif: o.TIF, price: o.Price, qty: o.Qty, born: o.SentAt,
-		until: now + g.Accepted, unsure: true}
-	if o.NotAfter != 0 {
-		t.until = min(now, o.NotAfter) + g.Accepted
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.tracks[o.Client] = t
+	t := g.tracks[o.Client] // a sweep may have found it
+	if t == nil {
+		t = &track{client: o.Client, in: g.insts[o.Inst], side: o.Side, kind: o.Type, tif: o.TIF, price: o.Price, qty: o.Qty, born: o.SentAt, until: now + g.Accepted}
+		if o.NotAfter != 0 {
+			t.until = min(now, o.NotAfter) + g.Accepted
+		}
+		g.tracks[o.Client] = t
+	}
+	t.slot, t.unsure = o.Slot, !t.ended
 	if o.NextClient != 0 {
 		t.nextPrice, t.nextQty, t.nextUntil, t.nextAsk = o.NextPrice, o.NextQty, now+g.Accepted, o.NextClient
 	}
-	if n := int(o.Ref[0]) % len(o.Ref); n > 0 {
+	if n := int(o.Ref[0]) % len(o.Ref); n > 0 && t.id == "" {
 		t.id = string(o.Ref[1 : 1+n])
 		g.byID[t.id] = t
 	}
