@@ -75,7 +75,7 @@ func of(b bool) uint8 { return uint8(bit(b)) }
 type ladder struct{ sides [2]side }
 
 func newLadder(window int) *ladder {
-	return &ladder{[2]side{newSide(window, -1, 1), newSide(window, 1, 1)}}
+	return &ladder{[2]side{newSide(make([]int64, window), -1, 1), newSide(make([]int64, window), 1, 1)}}
 }
 
 func (l *ladder) set(bid uint8, p, q int64) (int64, int64) {

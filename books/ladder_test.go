@@ -74,7 +74,7 @@ func TestFar_agreesWithAMap(t *testing.T) {
 }
 
 func TestSide_levelsBeyondTheWindowKeepTheirPlace(t *testing.T) {
-	s := newSide(256, 1, 1)
+	s := newSide(make([]int64, 256), 1, 1)
 	s.set(1000, 1)
 	s.set(1000-5000, 2)
 	s.set(1<<52, 3)
@@ -94,7 +94,7 @@ func TestSide_levelsBeyondTheWindowKeepTheirPlace(t *testing.T) {
 // TestSide_staysSoundWhereTheWindowsEdgeMoves sets and clears levels around the edges that re-centring moves.
 func TestSide_staysSoundWhereTheWindowsEdgeMoves(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	s := newSide(256, -1, 1)
+	s := newSide(make([]int64, 256), -1, 1)
 	want := map[int64]int64{}
 	put := func(k, q int64) {
 		if q == 0 {

@@ -102,8 +102,9 @@ func New(cfg Config, ins []*venue.Instrument) (*Strategy, error) {
 	for i := range s.own {
 		s.own[i] = -1
 	}
+	tables := map[model.Params]*model.Table{} // equal parameters share one, in memory and in the cache
 	for k := range cfg.Quotes {
-		q, err := newQuote(cfg.Quotes[k], ins)
+		q, err := newQuote(cfg.Quotes[k], ins, tables)
 		if err != nil {
 			return nil, fmt.Errorf("quotes[%d]: %w", k, err)
 		}
@@ -122,10 +123,14 @@ func New(cfg Config, ins []*venue.Instrument) (*Strategy, error) {
 
 func (s *Strategy) reads(k int, i venue.Inst) { s.readers[i] = append(s.readers[i], uint16(k)) }
 
-func newQuote(cfg Quote, ins []*venue.Instrument) (quote, error) {
-	t, err := model.NewTable(cfg.Model)
-	if err != nil {
-		return quote{}, err
+func newQuote(cfg Quote, ins []*venue.Instrument, tables map[model.Params]*model.Table) (quote, error) {
+	var err error
+	t := tables[cfg.Model]
+	if t == nil {
+		if t, err = model.NewTable(cfg.Model); err != nil {
+			return quote{}, err
+		}
+		tables[cfg.Model] = t
 	}
 	q := quote{cfg: cfg, in: ins[cfg.Inst], table: t, vol: model.NewVol(cfg.Model), maxBucket: model.BucketOfVol(cfg.Pull.MaxVol), dirty: true}
 	if cfg.Hedge != nil {
