@@ -253,7 +253,10 @@ func (s *Session) dial(ctx context.Context) (*websocket.Conn, error) {
 // read is the reading goroutine: stamp, decode, publish.
 func (s *Session) read(ctx context.Context, conn *websocket.Conn) error {
 	c := &s.cfg
-	alive := func() { conn.SetReadDeadline(c.Clock.Deadline(c.Silence)) }
+	// Moving a deadline costs as much as decoding a small message, so messages move it once in a part of Silence, and that
+	// part longer.
+	part, moved := c.Silence/256, venue.Nanos(0)
+	alive := func() { conn.SetReadDeadline(c.Clock.Deadline(c.Silence + part)) }
 	alive()
 	pong := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error { alive(); return pong(data) })
@@ -277,8 +280,9 @@ func (s *Session) read(ctx context.Context, conn *websocket.Conn) error {
 		if c.Raw != nil {
 			c.Raw(recv, msg)
 		}
-		if s.decode(ctx, dec, recv, msg) != venue.Ignored {
+		if s.decode(ctx, dec, recv, msg) != venue.Ignored && recv-moved >= part {
 			alive() // an answer to our own request is no proof that the streams live
+			moved = recv
 		}
 	}
 }
