@@ -22,4 +22,10 @@
 //     rings, buffers) is some tens of megabytes, and each cycle costs two short stops and a processor's share that would
 //     meet a message; so they are made rare, and the limit catches a heap that grows all the same. GOGC and GOMEMLIMIT in
 //     the environment go before both.
+//   - 2026-11-25: live is confirmed by a code and not by a flag: a start script that says yes to everything would also say it
+//     to another config, key or binary. The code is no secret, and the plan that it stands for is shown before it.
+//   - 2026-11-25: time on paper counts by the hash of the config's text, so that a changed limit begins anew; a waiver is for
+//     the operator to give and stays in the audit's start line.
+//   - 2026-11-25: ticks, lots, least sizes and statuses are asked of the venues when a session starts, and stand on its tape
+//     with the prices found. On paper the table of the build stands in for a venue that does not answer; live refuses.
 package app

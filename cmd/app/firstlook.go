@@ -37,16 +37,17 @@ type look struct {
 }
 
 // firstLook follows every instrument of a config for a moment. What shows no price in time is not in the facts; the error
-// is for a config that cannot be followed, the end of ctx, and when nothing at all shows a price.
-func firstLook(ctx context.Context, c *Config, e Edges, faults *faultLog) (*Facts, error) {
-	a := &assembler{Assembly: &Assembly{Table: NewTable(), Config: c}, w: walker{where: c.where}}
+// is for a config that cannot be followed, the end of ctx, and when nothing at all shows a price. What it finds is added to
+// the facts given.
+func firstLook(ctx context.Context, c *Config, facts *Facts, e Edges, faults *faultLog) (*Facts, error) {
+	a := &assembler{Assembly: &Assembly{Table: NewTable(), Config: c, Facts: facts}, w: walker{where: c.where}}
 	a.Currency(string(c.Reporting))
 	if a.products(); len(a.w.faults) > 0 {
 		a.w.sort()
 		return nil, a.w.faults
 	}
 	k := &look{assembler: a, out: ring.Events(ringRecords, ring.NewBell()), clock: e.Clock, faulty: make([]atomic.Bool, len(a.Venues)),
-		seen: make([]bool, len(a.Instruments)), bid: make([]fixed.Price, len(a.Instruments))}
+		seen: make([]bool, len(a.Instruments)), bid: make([]fixed.Price, len(a.Instruments)), found: *facts}
 	looking, stop := context.WithTimeout(ctx, time.Duration(lookMost))
 	defer stop()
 	shared := &lockedSink{out: k.out}

@@ -9,9 +9,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +23,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"oneprice/books/fixed"
 	"oneprice/engine/audit"
 )
 
@@ -177,6 +181,7 @@ func TestGoLive_fromPaperToRealOrders(t *testing.T) {
 		require.Equal(t, "100", v.Said.Balances["ETH"], v.Venue)
 		require.Empty(t, v.Said.Warnings)
 		require.Len(t, v.Instruments, 2)
+		require.Equal(t, "trading", v.Instruments[0].Status)
 	}
 
 	ctx, stop := context.WithCancel(context.Background())
@@ -338,7 +343,14 @@ func TestGoLive_refusesWithoutItsKeys(t *testing.T) {
 func TestGoLive_refusesAClockThatHasDrifted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	at, err := url.Parse(r.at.REST["kraken"])
+	require.NoError(t, err)
+	venue := httputil.NewSingleHostReverseProxy(at)
+	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path != "/0/public/Time" {
+			venue.ServeHTTP(w, q)
+			return
+		}
 		fmt.Fprintf(w, `{"error":[],"result":{"unixtime":%d}}`, time.Now().Add(-time.Minute).Unix())
 	}))
 	t.Cleanup(late.Close)
@@ -399,4 +411,37 @@ func TestConfig_secretsAreNamedByTheirPlaceOnly(t *testing.T) {
 	f("open_orders: cancel", "open_orders: keep", "live.open_orders", "write cancel, adopt or refuse")
 	f("balances: refuse", "balances: cancel", "live.balances", "write adopt or refuse")
 	f("paper_for: 1s, ", "", "live.paper_for", "is missing; write how long this config must have traded on paper")
+}
+
+func TestListings_areTheVenuesOwnOrTheTablesOfTheBuild(t *testing.T) {
+	t.Parallel()
+	answers := map[string]string{
+		"/api/v3/exchangeInfo": `{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[{"filterType":"PRICE_FILTER","tickSize":"0.05000000"},{"filterType":"LOT_SIZE","minQty":"0.00300000","maxQty":"9000.00000000","stepSize":"0.00100000"}]}]}`,
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if text, ok := answers[q.URL.Path]; ok {
+			io.WriteString(w, text)
+			return
+		}
+		http.Error(w, "gone", http.StatusGone)
+	}))
+	t.Cleanup(srv.Close)
+	e := Machine()
+	e.REST = map[string]string{"binance": srv.URL, "coinbase": srv.URL, "kraken": srv.URL}
+	c, err := ReadConfig("demo", nil)
+	require.NoError(t, err)
+	out := &logged{}
+	f, err := listed(context.Background(), c, e, false, slog.New(slog.NewTextHandler(out, nil)))
+	require.NoError(t, err)
+	a, err := Assemble(c, f)
+	require.NoError(t, err)
+	own, table := a.Find("binance:BTCUSDT"), a.Find("binance:ETHUSDT")
+	require.Equal(t, "0.05", string(fixed.AppendTrim(nil, int64(own.Tick), own.PriceScale)))
+	require.Equal(t, "0.003", string(fixed.AppendTrim(nil, int64(own.MinQty), own.QtyScale)))
+	require.Equal(t, "0.01", string(fixed.AppendTrim(nil, int64(table.Tick), table.PriceScale)))
+	for _, want := range []string{"binance lists no ETHUSDT; take binance:ETHUSDT out of the config; the table of this build stands for it", "coinbase does not list its instruments", "kraken does not list its instruments"} {
+		require.Len(t, out.with(want), 1, want)
+	}
+	_, err = listed(context.Background(), c, e, true, nil)
+	require.ErrorContains(t, err, "binance lists no ETHUSDT")
 }

@@ -115,7 +115,11 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 		return nil, err
 	}
 	defer beside(faults, con)()
-	facts, err := firstLook(ctx, c, o.Edges, faults)
+	facts, err := listed(ctx, c, o.Edges, o.Confirmed != nil, faults.log)
+	if err != nil {
+		return nil, err
+	}
+	facts, err = firstLook(ctx, c, facts, o.Edges, faults)
 	if err != nil {
 		return nil, err
 	}

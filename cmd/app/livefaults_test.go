@@ -237,7 +237,7 @@ func TestLive_nothingAtAllIsNoStart(t *testing.T) {
 	e := Machine()
 	at := shut.Addr().String()
 	e.WS = map[string]string{"binance": "ws://" + at, "coinbase": "ws://" + at, "kraken": "ws://" + at}
-	e.REST = map[string]string{"binance": "http://" + at}
+	e.REST = map[string]string{"binance": "http://" + at, "coinbase": "http://" + at, "kraken": "http://" + at}
 	_, err := RunLive(context.Background(), LiveOptions{Edges: e, Config: "demo", Out: t.TempDir(), Mode: "paper"})
 	require.ErrorContains(t, err, "no price came from any venue, so nothing can be traded")
 	for _, v := range []string{"binance", "coinbase", "kraken"} {

@@ -64,11 +64,16 @@ type PlanVenue struct {
 	Said *VenueSaid `json:"said,omitempty"`
 }
 
-// PlanInstrument is an instrument with the limits that matter most.
+// PlanInstrument is an instrument with the limits that matter most, and what the venue lists of it, "" before it was asked.
 type PlanInstrument struct {
 	Instrument  string `json:"instrument"`
 	MaxOrder    string `json:"max_order"`
 	MaxPosition string `json:"max_position"`
+	Tick        string `json:"tick,omitempty"`
+	Lot         string `json:"lot,omitempty"`
+	MinQty      string `json:"min_qty,omitempty"`
+	MinNotional string `json:"min_notional,omitempty"`
+	Status      string `json:"status,omitempty"`
 }
 
 // VenueSaid is what a venue says of itself and of the account.
@@ -112,11 +117,18 @@ func (g *goLive) plan(binary string, e *Edges) {
 		for _, in := range c.instruments() {
 			if strings.HasPrefix(in, v.Name+":") {
 				lim := l.Instruments.For(in)
-				x.Instruments = append(x.Instruments, PlanInstrument{in, amount(lim.MaxOrder), amount(lim.MaxPosition)})
+				x.Instruments = append(x.Instruments, PlanInstrument{Instrument: in, MaxOrder: amount(lim.MaxOrder), MaxPosition: amount(lim.MaxPosition)})
 			}
 		}
 		g.Venues = append(g.Venues, x)
 	}
+}
+
+// listed fills in what the venue lists.
+func (p *PlanInstrument) listed(a *Assembly) {
+	in := a.Find(p.Instrument)
+	p.Tick, p.Lot = string(fixed.AppendTrim(nil, int64(in.Tick), in.PriceScale)), string(fixed.AppendTrim(nil, int64(in.Lot), in.QtyScale))
+	p.MinQty, p.MinNotional, p.Status = string(fixed.AppendTrim(nil, int64(in.MinQty), in.QtyScale)), cash(in.MinNotional), in.Status.String()
 }
 
 // askWithin bounds what a venue may take to answer all that a live start asks.
@@ -127,9 +139,18 @@ const askWithin = 30 * time.Second
 func (g *goLive) askVenues(ctx context.Context, e Edges, balances bool) error {
 	ctx, stop := context.WithTimeout(ctx, askWithin)
 	defer stop()
-	a, err := Assemble(g.config, nil)
+	facts, err := venueListings(ctx, g.config, e)
 	if err != nil {
 		return err
+	}
+	a, err := Assemble(g.config, &Facts{Found: facts.Found})
+	if err != nil {
+		return err
+	}
+	for i := range g.Venues {
+		for j := range g.Venues[i].Instruments {
+			g.Venues[i].Instruments[j].listed(a)
+		}
 	}
 	s, err := newOrderSide(&Trading{Assembly: a, Bell: ring.NewBell()}, &OrderOptions{Edges: e, Accounts: g.accounts})
 	if err != nil {
@@ -224,10 +245,10 @@ func (p *LivePlan) text(w io.Writer) {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s…\t%s\t%s\t%d\t%s\n", v.Venue, v.Account, v.Mode, v.Key, offset, v.MaxGross, v.MaxOpen, at)
 	}
-	fmt.Fprintf(t, "\nINSTRUMENT\tMAX ORDER %s\tMAX POSITION %s\n", p.Reporting, p.Reporting)
+	fmt.Fprintf(t, "\nINSTRUMENT\tMAX ORDER %s\tMAX POSITION %s\tSTATUS\tTICK\tLOT\tMIN QTY\tMIN NOTIONAL\n", p.Reporting, p.Reporting)
 	for i := range p.Venues {
 		for _, in := range p.Venues[i].Instruments {
-			fmt.Fprintf(t, "%s\t%s\t%s\n", in.Instrument, in.MaxOrder, in.MaxPosition)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", in.Instrument, in.MaxOrder, in.MaxPosition, dash(in.Status), dash(in.Tick), dash(in.Lot), dash(in.MinQty), dash(in.MinNotional))
 		}
 	}
 	t.Flush()
