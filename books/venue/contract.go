@@ -30,7 +30,7 @@ type Feed interface {
 //   - An order that is neither placed nor adopted by this process comes with Slot 0: with its Client where its id is ours,
 //     and with Client 0 where it is somebody else's, which is then left alone.
 //   - A Cancel needs no slot: with Slot 0, or one that the gateway does not hold, Target alone says which order is meant.
-//     An Amend of such an order may be NotSent.
+//     Nobody looks after its answer then, and it may be repeated. An Amend of such an order may be NotSent.
 type Gateway interface {
 	// Run owns the private stream, heartbeats and the flushing of an unsent tail until ctx ends.
 	Run(ctx context.Context, out Reports) error

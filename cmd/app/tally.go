@@ -89,8 +89,8 @@ func (l *Live) accounts(r *LiveResult) {
 		for c := 1; c < len(l.Currencies); c++ {
 			ours := fixed.Decimal(d.Balances[id][c], fixed.CashScale)
 			theirs, known := l.holds(l.Venues[id].Name, l.Currencies[c])
-			// Our figures keep eight decimals and round against us once for each fill.
-			if slack := decimal.New(int64(2*r.Venues[l.Venues[id].Name].Fills), -fixed.CashScale); known && theirs.Sub(ours).Abs().GreaterThan(slack) {
+			// Our figures keep eight decimals and round against us once for each fill; a venue's may have had more decimals before.
+			if slack := decimal.New(int64(2*r.Venues[l.Venues[id].Name].Fills)+1, -fixed.CashScale); known && theirs.Sub(ours).Abs().GreaterThan(slack) {
 				r.PositionMismatch++
 				r.Mismatches = append(r.Mismatches, fmt.Sprintf("%s %s: ours %s, the venue's %s", l.Venues[id].Name, l.Currencies[c], ours, theirs))
 			}

@@ -67,7 +67,7 @@ type GatewayCounters struct {
 // themselves with their ids, still CumulativeOnly, so that what was told before is not booked again.
 //
 // Ownership: Submit belongs to the engine's thread; tracks and what is reported are guarded by mu; each line belongs to its
-// sender. Reports of orders that this process did not place carry Slot 0 until a command names their slot.
+// sender. Reports of orders that this process neither placed nor adopted carry Slot 0 until a command names their slot.
 type Gateway struct {
 	GatewayOptions
 	target
