@@ -210,7 +210,7 @@ func TestWeigh_whatCountsAsFailure(t *testing.T) {
 		want  weight
 	}{
 		{venue.Ack, 0, 0, success}, {venue.Fill, 0, 0, success}, {venue.Amended, 0, 0, success},
-		{venue.Cancelled, 0, venue.UserCancel, success}, {venue.Expired, 0, venue.Unfilled, soft},
+		{venue.Cancelled, 0, venue.UserCancel, success}, {venue.RejectedReport, 0, venue.OrderRate, unsent}, {venue.RejectedReport, 0, venue.RateLimited, failure}, {venue.Expired, 0, venue.Unfilled, soft},
 		{venue.RejectedReport, 0, venue.PostOnlyCross, soft}, {venue.RejectedReport, 0, venue.Unfilled, soft},
 		{venue.CancelRejected, 0, 0, soft}, {venue.RejectedReport, 0, venue.Late, unsent},
 		{venue.RejectedReport, 0, venue.VenueRejected, failure}, {venue.RejectedReport, 0, venue.InsufficientFunds, failure},

@@ -83,7 +83,7 @@ func weigh(r *venue.Report) weight {
 			if r.Kind == venue.AmendRejected {
 				return soft
 			}
-		case venue.Late, venue.Killed, venue.UserCancel:
+		case venue.Late, venue.Killed, venue.UserCancel, venue.OrderRate: // it never left: our own gateway held it back
 			return unsent
 		}
 		return failure

@@ -263,6 +263,9 @@ func Demo(ctx context.Context, o DemoOptions) (*LiveResult, error) {
 			return nil, err
 		}
 		so.Accounts = c
+		if o.Faults {
+			so.Faults = so.Faults.And(venuesim.PrivateFaults)
+		}
 	}
 	sims, err := NewSimulators(Machine(), so)
 	if err != nil {

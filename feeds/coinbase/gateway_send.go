@@ -118,10 +118,10 @@ func (g *Gateway) may(c *venue.Command) venue.Reason {
 		return venue.Late
 	}
 	if _, ok := g.orders.Try(1); !ok {
-		return venue.RateLimited
+		return venue.OrderRate // ours, not the venue's: nothing left
 	}
 	if _, ok := g.all.Try(1); !ok {
-		return venue.RateLimited // an order that had to wait would be another order
+		return venue.OrderRate // an order that had to wait would be another order
 	}
 	return venue.OK
 }

@@ -78,6 +78,16 @@ func (r Rates) Times(n uint32) Rates {
 var PrivateFaults = Rates{LostAck: 10_000, LateAck: 20_000, CutAccepted: 4000, ErrorAccepted: 10_000, DuplicateReport: 20_000, ReorderReport: 20_000,
 	LostCancel: 20_000, LimitOrders: 2000, Banned: 500, SessionExpiry: 1000}
 
+// And is both: where both have a rate, the other's.
+func (r Rates) And(other Rates) Rates {
+	for i, n := range other {
+		if n != 0 {
+			r[i] = n
+		}
+	}
+	return r
+}
+
 // Faults decides when something goes wrong and remembers when it last did. Safe for concurrent use: server goroutines
 // share it. The zero value never strikes.
 type Faults struct {
