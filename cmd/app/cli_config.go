@@ -151,6 +151,9 @@ config has traded on paper. It prints the plan and the confirmation code for run
 ` + exitHelp,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := g.stray(); err != nil {
+				return err
+			}
 			if g.on {
 				if len(args) > 1 {
 					return &UsageError{errors.New("--live asks the venues; give no recordings with it")}

@@ -76,6 +76,9 @@ and wants the confirmation code that oneprice check CONFIG --live prints, typed 
 			if o.Config == "" {
 				return &UsageError{errors.New("--config is missing; give a config file, or the name of an example (" + exampleList() + ")")}
 			}
+			if err := g.stray(); err != nil {
+				return err
+			}
 			if g.on {
 				defer g.close()
 				if err := g.start(cmd.Context(), c, &o); err != nil {

@@ -46,6 +46,14 @@ func (g *goLive) flags(cmd *cobra.Command, e *Edges) {
 	f.StringToStringVar(&e.PrivateWS, "private-ws", nil, "private websocket address of a venue instead of its own one: `NAME=ws://HOST:PORT`")
 }
 
+// stray refuses what only a live start takes where none was asked for: whoever confirms one must not get paper.
+func (g *goLive) stray() error {
+	if !g.on && (g.confirm != "" || g.waive != "") {
+		return &UsageError{errors.New("--confirm and --waive belong to a live start; give --live too, or neither")}
+	}
+	return nil
+}
+
 // read makes the plan from what is on this machine: config, keys, binary and audits of paper sessions. Close g after it.
 func (g *goLive) read(config string, e *Edges) error {
 	c, err := ReadConfig(config, nil)

@@ -29,7 +29,7 @@ type PaperProof struct {
 
 // proveOnPaper looks for the proof in the audits below output folders; a folder that is not there has none.
 func proveOnPaper(c *Config, below []string, waiver string) PaperProof {
-	p := PaperProof{Below: below, Waiver: waiver, asked: time.Duration(c.Live.PaperFor)}
+	p := PaperProof{Below: below, Waiver: strings.TrimSpace(waiver), asked: time.Duration(c.Live.PaperFor)}
 	source := c.hash()
 	for _, dir := range below {
 		s, err := audit.Verify(filepath.Join(dir, string(c.Folders.Audit)))
