@@ -1,6 +1,8 @@
 package coinbase
 
 import (
+	"encoding/binary"
+
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/feeds/wire"
@@ -9,7 +11,7 @@ import (
 // scan is the hot path: an l2_data message whose number is the next one, read once from front to back. Every byte that it
 // relies on is checked, and whatever is not exactly the shape that the venue sends is NotMyShape, left to parse: another
 // order of keys, spaces, escapes, an unknown product, a fault. Literals are compared against msg, which ends with the
-// message; numbers and times are read from b, which has the Slack that their readers need. After a failure the index is
+// message; levels, numbers and times are read from b, which has the Slack that their readers need. After a failure the index is
 // negative and every further literal fails too, so one look at the end of a chain is enough.
 func (d *decoder) scan(recv venue.Nanos, msg []byte) venue.Reason {
 	n := len(msg)
@@ -67,7 +69,7 @@ func (d *decoder) event(recv, at venue.Nanos, seq uint64, msg, b []byte, i int) 
 		return -1
 	}
 	d.frames.Open(d.id, s.in.Inst, flags, recv, seq)
-	if i = d.updates(s.in, msg, b, i); i < 0 {
+	if i = d.updates(s.in, b, i); i < 0 {
 		return -1
 	}
 	d.frames.Close(at, venue.NoChecksum)
@@ -92,55 +94,73 @@ func (d *decoder) symbol(msg []byte, i int) (*slot, int) {
 	return nil, i
 }
 
-// updates reads levels up to and with the closing bracket. The venue stamps all levels of a batch with one event_time, so
-// a time is compared with the one before as text and read only when it differs.
-func (d *decoder) updates(in *venue.Instrument, msg, b []byte, i int) int {
-	from, size := 0, 0 // of the last event_time that was read
+// window is the part of a message that holds a level up to its price. From its brace on a level is followed by at least as
+// many bytes, Slack included; offsets in it need no bounds check.
+type window [136]byte
+
+func (w *window) word(i uint) uint64 { return binary.LittleEndian.Uint64(w[i&127:]) }
+
+// text is eight characters as a word.
+func text(s string) uint64 { return binary.LittleEndian.Uint64([]byte(s)) }
+
+// What stands between the numbers of a level, in words that may overlap.
+var (
+	openSide               = text(`{"side":`)
+	bid, bidEvent          = text(`"bid","e`), text(`vent_tim`)
+	offer, offerEvent      = text(`"offer",`), text(`"event_t`)
+	eventTime              = text(`_time":"`)
+	price1, price2, price3 = text(`","price`), text(`_level":`), text(`level":"`)
+	qty1, qty2, qty3       = text(`","new_q`), text(`uantity"`), text(`ntity":"`)
+)
+
+// updates reads levels up to and with the closing bracket. The text of a level is compared in words whose differences are
+// or-ed together, with one branch for the side and one for the rest. The venue stamps all levels of a batch with one
+// event_time, so a time is compared with the one before as text, in four words that cover its 20 to 30 bytes, and read
+// only when it differs; at 20 and 21 bytes they also cover what follows, which is the same in both places.
+func (d *decoder) updates(in *venue.Instrument, b []byte, i int) int {
+	var last [4]uint64
+	size := uint(0) // of the last event_time
 	for {
-		side := venue.Bids
-		if j := wire.Lit(msg, i, `{"side":"bid",`); j > 0 {
-			i = j
+		if len(b)-i < len(window{}) {
+			return -1
+		}
+		w := (*window)(b[i:])
+		side, at := venue.Bids, uint(28)
+		odd := w.word(0) ^ openSide
+		if second := w.word(8); second == bid {
+			odd |= w.word(16) ^ bidEvent
 		} else {
-			i, side = wire.Lit(msg, i, `{"side":"offer",`), venue.Asks
+			side, at = venue.Asks, 30
+			odd |= (second ^ offer) | (w.word(16) ^ offerEvent)
 		}
-		if i = wire.Lit(msg, i, `"event_time":"`); i < 0 {
+		if odd|(w.word(at-8)^eventTime) != 0 {
 			return -1
 		}
-		if size > 0 && sameTime(b, i, from, size) {
-			i += size
-		} else {
-			_, j := wire.Time(b, i)
-			from, size, i = i, j-i, j
+		if (w.word(at)^last[0])|(w.word(at+8)^last[1])|(w.word(at+14)^last[2])|(w.word(at+size-8)^last[3]) != 0 || size == 0 {
+			_, j := wire.Time(b, i+int(at))
+			if j < 0 {
+				return -1
+			}
+			size = uint(j-i) - at
+			last = [4]uint64{w.word(at), w.word(at + 8), w.word(at + 14), w.word(at + size - 8)}
 		}
-		if i = wire.Lit(msg, wire.Lit(msg, i, `","price_level"`), `:"`); i < 0 {
+		j := at + size
+		odd = (w.word(j) ^ price1) | (w.word(j+8) ^ price2) | (w.word(j+9) ^ price3)
+		p, k := wire.Fixed(b, i+int(j)+17, in.PriceScale)
+		if odd != 0 || p <= 0 || k < 0 || len(b)-k < 64 {
 			return -1
 		}
-		p, j := wire.Fixed(b, i, in.PriceScale)
-		if i = wire.Lit(msg, wire.Lit(msg, j, `","new_quantity"`), `:"`); i < 0 || p <= 0 {
-			return -1
-		}
-		q, j := wire.Fixed(b, i, in.QtyScale)
-		if i = wire.Lit(msg, j, `"}`); i < 0 || i >= len(msg) || q < 0 {
+		odd = (wire.Load8(b, k) ^ qty1) | (wire.Load8(b, k+8) ^ qty2) | (wire.Load8(b, k+10) ^ qty3)
+		q, k := wire.Fixed(b, k+18, in.QtyScale)
+		if odd != 0 || q < 0 || k < 0 || len(b)-k < 3 || b[k] != '"' || b[k+1] != '}' {
 			return -1
 		}
 		d.frames.Level(side, fixed.Price(p), fixed.Qty(q))
-		switch msg[i] {
-		case ',':
-			i++
-		case ']':
-			return i + 1
-		default:
-			return -1
+		if i = k + 3; b[k+2] != ',' {
+			if b[k+2] != ']' {
+				return -1
+			}
+			return i
 		}
 	}
-}
-
-// sameTime reports whether the n bytes at i, 20 to 30 as a time has, equal those at from, with words that overlap. At 20
-// and 21 bytes it also compares what follows, which is the same literal in both places.
-func sameTime(b []byte, i, from, n int) bool {
-	x := wire.Load8(b, i) ^ wire.Load8(b, from)
-	x |= wire.Load8(b, i+8) ^ wire.Load8(b, from+8)
-	x |= wire.Load8(b, i+14) ^ wire.Load8(b, from+14)
-	x |= wire.Load8(b, i+n-8) ^ wire.Load8(b, from+n-8)
-	return x == 0
 }
