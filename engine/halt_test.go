@@ -3,6 +3,7 @@ package engine
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,6 +53,27 @@ func TestLoop_fullBacklogCancelsEverythingAndHalts(t *testing.T) {
 		require.EqualValues(t, i+1, r.audit.got[i].Seq, "every record arrived, in order")
 	}
 	require.Equal(t, audit.End, r.audit.got[len(r.audit.got)-1].Kind)
+}
+
+// asking makes the strategy ask for an order in every drain.
+type asking struct{ r *rig }
+
+func (a asking) Frame(*Batch) { a.r.want("buy", "1001@3") }
+
+func TestRun_endsWhenTimeAloneFillsTheBacklog(t *testing.T) {
+	for _, p := range []Policy{Spin, Park} {
+		ticks := make(chan time.Time, 100)
+		for range cap(ticks) {
+			ticks <- time.Time{}
+		}
+		r := newRig(t, func(c *LoopConfig) { c.Policy, c.Backlog, c.Tick = p, 8, ticks })
+		r.put(words("book", "a:X", "seq", "5", "bid", "1000@50", "ask", "1001@40"))
+		r.turn()
+		r.audit.room = 0
+		r.loop.Tap(asking{r})
+		require.ErrorIs(t, r.loop.Run(t.Context()), ErrHalted)
+		require.NotEmpty(t, ticks, "%s stepped on after it had halted", p)
+	}
 }
 
 // due is a source of one report.

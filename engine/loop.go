@@ -139,10 +139,11 @@ func (l *Loop) Err() error { return l.err }
 // Run turns until ctx ends, then drains what still waits and returns. For Spin and Park.
 func (l *Loop) Run(ctx context.Context) error {
 	for {
-		if l.Turn() {
-			if l.err != nil {
-				return l.err
-			}
+		busy := l.Turn()
+		if l.err != nil {
+			return l.err
+		}
+		if busy {
 			continue
 		}
 		select {
