@@ -41,6 +41,15 @@ func ByName(name string) (*wire.Adapter, error) {
 	return nil, fmt.Errorf("unknown venue %q; known venues: %s", name, strings.Join(Names(), ", "))
 }
 
+// Limits makes a set of every venue's limits by the adapter's name, for all that one process opens.
+func Limits(c *wire.Clock) map[string]*wire.Limits {
+	out := map[string]*wire.Limits{}
+	for _, a := range adapters {
+		out[a.Name] = a.Limits(c)
+	}
+	return out
+}
+
 // Detect finds the adapter that a recorded line can only come from. Nil when none claims it, or more than one does: ask
 // again with the next line.
 func Detect(kind, request string, msg []byte) *wire.Adapter {

@@ -62,7 +62,7 @@ func firstLook(ctx context.Context, c *Config, facts *Facts, e Edges, faults *fa
 		}
 		// Books alone: they show a price, and the feed proper needs what the venue's budgets have left.
 		f, err := v.Adapter.Feed(wire.FeedConfig{Venue: venue.ID(id), Instruments: ins, Net: e.Net, Clock: e.Clock, TLS: e.TLS, WS: e.WS[v.Name], REST: e.REST[v.Name],
-			Snapshots: shared, Report: func(err *wire.Error) {
+			Limits: e.Limits[v.Adapter.Name], Snapshots: shared, Report: func(err *wire.Error) {
 				k.faulty[id].Store(true)
 				hear(err)
 			}})

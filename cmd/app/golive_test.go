@@ -53,15 +53,7 @@ func live(text, dir string) string {
 func newRig(t *testing.T) *rig {
 	c, err := ReadConfig("demo", nil)
 	require.NoError(t, err)
-	sims, err := NewSimulators(Machine(), SimOptions{Seed: 3, Address: "127.0.0.1:0", Accounts: c})
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- sims.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, <-done)
-	})
+	sims := withAccounts(t, c)
 	r := &rig{dir: t.TempDir(), at: sims.Edges(), keys: map[string][]byte{}}
 	e := &r.at
 	for _, v := range sims.Venues {

@@ -14,6 +14,7 @@ import (
 	"oneprice/engine/audit"
 	"oneprice/engine/recovery"
 	"oneprice/engine/ring"
+	"oneprice/feeds"
 	"oneprice/feeds/wire"
 
 	"github.com/shopspring/decimal"
@@ -28,10 +29,24 @@ type Edges struct {
 	WS, REST map[string]string
 	// PrivateWS are the base addresses of the private sockets by venue name, in the same way.
 	PrivateWS map[string]string
+	// Limits are what each venue allows this address, by adapter: one set for all that reaches venues by these edges. Who
+	// opens the edges shares them.
+	Limits map[string]*wire.Limits
+}
+
+// share makes the limits, unless a caller has.
+func (e *Edges) share() {
+	if e.Limits == nil {
+		e.Limits = feeds.Limits(e.Clock)
+	}
 }
 
 // Machine are the edges of this machine and the public venues.
-func Machine() Edges { return Edges{Net: &wire.Machine{}, Clock: wire.NewClock(false)} }
+func Machine() Edges {
+	e := Edges{Net: &wire.Machine{}, Clock: wire.NewClock(false)}
+	e.share()
+	return e
+}
 
 // LiveOptions are the options of a session on live market data with paper fills.
 type LiveOptions struct {
@@ -109,6 +124,7 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 		}
 	}
 	collector()
+	o.share()
 	faults := newFaultLog(o.Log)
 	con, address, err := listen(o, faults.log)
 	if err != nil {
@@ -203,7 +219,7 @@ func (l *Live) feeds(o LiveOptions) error {
 	for id := 1; id < len(l.Venues); id++ {
 		v := &l.Venues[id]
 		cfg := wire.FeedConfig{Venue: venue.ID(id), Instruments: l.Of(venue.ID(id)), Net: o.Net, Clock: o.Clock, TLS: o.TLS, WS: o.WS[v.Name], REST: o.REST[v.Name],
-			Spin: l.spin, Snapshots: l.sink(2*(id-1) + 1), Touches: true, Trades: true, Report: l.faults.of(v.Name), Seed: o.Seed + uint64(id)}
+			Limits: o.Limits[v.Adapter.Name], Spin: l.spin, Snapshots: l.sink(2*(id-1) + 1), Touches: true, Trades: true, Report: l.faults.of(v.Name), Seed: o.Seed + uint64(id)}
 		if o.Raw != nil {
 			name := v.Name
 			cfg.Raw = func(kind, conn, request string, recv venue.Nanos, msg []byte) {

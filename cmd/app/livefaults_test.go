@@ -27,8 +27,11 @@ import (
 )
 
 // simulated runs the demo's venues until the test and its subtests have ended.
-func simulated(t *testing.T) *Simulators {
-	s, err := NewSimulators(Machine(), SimOptions{Seed: 3, Address: "127.0.0.1:0"})
+func simulated(t *testing.T) *Simulators { return withAccounts(t, nil) }
+
+// withAccounts is simulated with accounts as a config has them.
+func withAccounts(t *testing.T, c *Config) *Simulators {
+	s, err := NewSimulators(Machine(), SimOptions{Seed: 3, Address: "127.0.0.1:0", Accounts: c})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)

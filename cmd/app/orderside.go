@@ -90,7 +90,7 @@ func newOrderSide(t *Trading, o *OrderOptions) (*orderSide, error) {
 		again := make(chan struct{}, 1)
 		g, err := v.Adapter.Gateway(wire.GatewayConfig{Venue: venue.ID(id), Instruments: ins, Currency: t.currency, Net: e.Net, Clock: e.Clock, TLS: e.TLS,
 			WS: e.PrivateWS[v.Name], REST: e.REST[v.Name], Kill: &t.Kill, Slots: orderSlots, Account: a.Name, Shared: a.Shared, Tier: a.Tier, Key: a.Key, Secret: a.Secret,
-			Spin: o.Spin, Seed: o.Seed + uint64(id), Lost: func() {
+			Limits: e.Limits[v.Adapter.Name], Spin: o.Spin, Seed: o.Seed + uint64(id), Lost: func() {
 				select {
 				case again <- struct{}{}:
 				default: // one is asked for already

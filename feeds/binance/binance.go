@@ -69,6 +69,7 @@ func (p product) adapter(more ...string) wire.Adapter {
 		Decoder: func(id venue.ID, ins []*venue.Instrument) wire.Decoder {
 			return newDecoder(id, ins, p.chain)
 		},
+		Limits: func(c *wire.Clock) *wire.Limits { return limits(p.name, c) },
 		Feed: func(cfg wire.FeedConfig) (wire.Feeder, error) {
 			return newFeed(p.name, func(id venue.ID, ins []*venue.Instrument) wire.Decoder { return newDecoder(id, ins, p.chain) }, cfg)
 		},

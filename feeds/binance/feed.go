@@ -26,15 +26,25 @@ type market struct {
 
 const (
 	bookLimit = 1000
-	// attempts of connecting in attemptSpan, of the 300 that an address may make.
-	attempts    = 250
-	attemptSpan = 300 * venue.Second
+	// attempts of connecting in attemptSpan, of the 300 that an address may make; the feed leaves attemptsLeave of them to the
+	// order side.
+	attempts      = 250
+	attemptsLeave = 50
+	attemptSpan   = 300 * venue.Second
+	// weightShare of the venue's weight, in sixths, is ours; books leave booksLeave of it to the order side.
+	weightShare = 5
+	booksLeave  = 2
 )
 
 var markets = map[string]market{
 	"binance":       {"wss://stream.binance.com:9443", "https://api.binance.com", "/stream", "/api/v3/depth", "100ms", 5, 6000, 50, 30 * venue.Second},
 	"binance-usdm":  {"wss://fstream.binance.com", "https://fapi.binance.com", "/public/stream", "/fapi/v1/depth", "100ms", 10, 2400, 20, 60 * venue.Second},
 	"binance-coinm": {"wss://dstream.binance.com", "https://dapi.binance.com", "/stream", "/dapi/v1/depth", "100ms", 10, 2400, 20, 60 * venue.Second},
+}
+
+// limits are one address's; messages are counted by connection.
+func limits(name string, c *wire.Clock) *wire.Limits {
+	return &wire.Limits{Connections: wire.NewLimiter(c, attempts, attemptSpan), Weight: wire.NewLimiter(c, markets[name].weight*weightShare/6, 60*venue.Second)}
 }
 
 // feed follows one of the venue's markets: one combined stream for all instruments, books by REST.
@@ -58,6 +68,9 @@ func newFeed(name string, decoder func(venue.ID, []*venue.Instrument) wire.Decod
 	if len(cfg.Instruments) == 0 {
 		return nil, fmt.Errorf("%s: a feed without instruments", name)
 	}
+	if cfg.Limits == nil {
+		cfg.Limits = limits(name, cfg.Clock)
+	}
 	f := &feed{cfg: cfg, m: m, symbols: map[venue.Inst]string{}}
 	var ids []venue.Inst
 	most := venue.Inst(0)
@@ -76,7 +89,7 @@ func newFeed(name string, decoder func(venue.ID, []*venue.Instrument) wire.Decod
 		URL:     func() string { return url },
 		Silence: m.silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: 8 << 20,
 		Backoff: wire.Backoff{Min: 100 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 10 * venue.Second,
-		Attempts: wire.NewLimiter(cfg.Clock, attempts, attemptSpan), Messages: wire.NewLimiter(cfg.Clock, m.perSecond-1, venue.Second),
+		Attempts: cfg.Limits.Connections, Leave: attemptsLeave, Messages: wire.NewLimiter(cfg.Clock, m.perSecond-1, venue.Second),
 		Decoder: func() wire.Decoder { return decoder(cfg.Venue, cfg.Instruments) },
 		Venue:   cfg.Venue, Insts: ids, Report: cfg.Report,
 		Opened: func() {
@@ -88,7 +101,7 @@ func newFeed(name string, decoder func(venue.ID, []*venue.Instrument) wire.Decod
 	sc.Backoff.Seed(cfg.Seed)
 	bc := wire.SnapshotsConfig{
 		Name: name, Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Request: f.request, Decoder: decoder(cfg.Venue, cfg.Instruments),
-		Sink: cfg.Snapshots, Weight: wire.NewLimiter(cfg.Clock, m.weight/2, 60*venue.Second), Used: usedWeight,
+		Sink: cfg.Snapshots, Weight: cfg.Limits.Weight, Leave: m.weight * booksLeave / 6, Used: usedWeight,
 		Gap: 300 * venue.Millisecond, Timeout: 10 * venue.Second, MaxBody: 8 << 20, Insts: int(most) + 1,
 		Report: cfg.Report,
 	}

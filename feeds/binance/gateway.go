@@ -108,7 +108,7 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	}
 	g.cold = NewOrders(oc)
 	g.rest = rest{g: g, client: http.Client{Transport: &http.Transport{DialContext: o.Net.DialContext, TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 2}},
-		weight: wire.NewLimiter(o.Clock, g.m.weight/2, 60*venue.Second), key: string(o.Key.Reveal())}
+		weight: o.Limits.Weight, key: string(o.Key.Reveal())}
 	return g, nil
 }
 
@@ -120,6 +120,9 @@ func defaults(o *GatewayOptions) {
 		if *d.v <= 0 {
 			*d.v = d.d
 		}
+	}
+	if o.Limits == nil {
+		o.Limits = limits(spot.name, o.Clock)
 	}
 	if o.WS == "" {
 		o.WS = "wss://ws-api.binance.com:443"

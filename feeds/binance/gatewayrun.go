@@ -35,7 +35,7 @@ func (g *Gateway) Run(ctx context.Context, out venue.Reports) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { g.keep(ctx) })
 	wg.Go(func() { g.rest.run(ctx) })
-	attempts := wire.NewLimiter(g.o.Clock, 300, 300*venue.Second)
+	attempts := g.o.Limits.Connections
 	back := wire.Backoff{Min: 50 * venue.Millisecond, Max: 10 * venue.Second}
 	back.Seed(g.o.Seed)
 	var failed error

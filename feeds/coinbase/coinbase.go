@@ -35,6 +35,7 @@ var Adapter = wire.Adapter{
 	Listings: listings(),
 	Load:     load,
 	Decoder:  newDecoder,
+	Limits:   limits,
 	Feed:     newFeed,
 	Gateway: func(cfg wire.GatewayConfig) (wire.Gateway, error) {
 		return NewGateway(GatewayOptions{GatewayConfig: cfg})

@@ -14,8 +14,12 @@ const (
 	publicWS = "wss://advanced-trade-ws.coinbase.com"
 	// mostProducts per connection: somewhere between 16 and 32 level2 subscriptions the venue refuses the session.
 	mostProducts = 10
-	// perSecond connections and messages, of the 8 each that an address may make; one is left for others.
-	perSecond = 7
+	// perLimitSpan connections and messages, of the 8 a second each that an address may make: one is left for others, and
+	// the span is longer than the venue's, which counts when things arrive.
+	// The feed leaves connectsLeave of the connections to the order side.
+	perLimitSpan  = 7
+	connectsLeave = 2
+	limitSpan     = 1200 * venue.Millisecond
 	// silence: heartbeats come once a second.
 	silence = 3 * venue.Second
 	// mostBytes: the first book of a large product is many megabytes, about a hundred in one report.
@@ -30,6 +34,11 @@ type live struct {
 	symbols map[venue.Inst]string // read only after newFeed
 }
 
+// limits are one address's.
+func limits(c *wire.Clock) *wire.Limits {
+	return &wire.Limits{Connections: wire.NewLimiter(c, perLimitSpan, limitSpan), Messages: wire.NewLimiter(c, perLimitSpan, limitSpan)}
+}
+
 // newFeed makes the feed; the error says what it cannot follow.
 func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 	switch n := len(cfg.Instruments); {
@@ -40,6 +49,9 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 	}
 	if cfg.WS == "" {
 		cfg.WS = publicWS
+	}
+	if cfg.Limits == nil {
+		cfg.Limits = limits(cfg.Clock)
 	}
 	f := &live{cfg: cfg, symbols: map[venue.Inst]string{}}
 	var ids []venue.Inst
@@ -56,7 +68,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		URL: func() string { return cfg.WS }, Hello: func() [][]byte { return f.hello(ids) },
 		Silence: silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: mostBytes,
 		Backoff: wire.Backoff{Min: 200 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 2 * venue.Second,
-		Attempts: wire.NewLimiter(cfg.Clock, perSecond, venue.Second), Messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second),
+		Attempts: cfg.Limits.Connections, Leave: connectsLeave, Messages: cfg.Limits.Messages,
 		Decoder: func() wire.Decoder { return newDecoder(cfg.Venue, cfg.Instruments) },
 		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,
 	}

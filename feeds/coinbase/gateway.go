@@ -117,6 +117,9 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 			return nil, fmt.Errorf("coinbase: account %q: %w", o.Account, err)
 		}
 	}
+	if o.Limits == nil {
+		o.Limits = limits(o.Clock)
+	}
 	r, err := newRest(&o)
 	if err != nil {
 		return nil, err

@@ -9,5 +9,5 @@ import (
 )
 
 func TestFeed_keepsTheBudgetOfConnectionsInAStorm(t *testing.T) {
-	wiretest.Storm{Adapter: coinbase.Adapter, Instruments: instruments(), Most: 8, Ours: 7, Span: time.Second, Proven: 2100 * time.Millisecond}.Test(t)
+	wiretest.Storm{Adapter: coinbase.Adapter, Instruments: instruments(), Most: 8, Ours: 5, Span: 1200 * time.Millisecond, Proven: 2100 * time.Millisecond}.Test(t)
 }

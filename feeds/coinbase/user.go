@@ -27,7 +27,7 @@ func (g *Gateway) newSession() *wire.Session {
 		URL: func() string { return address }, Hello: g.hello,
 		Silence: silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: maxAnswer,
 		Backoff: wire.Backoff{Min: 200 * venue.Millisecond, Max: 5 * venue.Second}, Proven: 2 * venue.Second,
-		Attempts: wire.NewLimiter(g.Clock, perSecond, venue.Second), Messages: wire.NewLimiter(g.Clock, perSecond, venue.Second),
+		Attempts: g.Limits.Connections, Messages: g.Limits.Messages,
 		Decoder: func() wire.Decoder {
 			opened++
 			return &userDecoder{g: g, again: opened > 1}

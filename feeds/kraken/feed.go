@@ -18,8 +18,10 @@ const (
 	// perSecond messages: the venue's allowance is dynamic, others keep to 20.
 	perSecond = 10
 	// attempts of connecting in attemptSpan: about 150 bring a ban of ten minutes, the venue's own client keeps to 120.
-	attempts    = 120
-	attemptSpan = 600 * venue.Second
+	// The feed leaves attemptsLeave of them to the order side.
+	attempts      = 120
+	attemptsLeave = 20
+	attemptSpan   = 600 * venue.Second
 	// silence: a heartbeat comes about once a second when there is nothing else.
 	silence   = 3 * venue.Second
 	pingEvery = 10 * venue.Second
@@ -48,6 +50,11 @@ type live struct {
 	requests atomic.Uint64                    // req_id of the last request
 }
 
+// limits are one address's; messages are counted by connection.
+func limits(c *wire.Clock) *wire.Limits {
+	return &wire.Limits{Connections: wire.NewLimiter(c, attempts, attemptSpan)}
+}
+
 // newFeed makes the feed; the error says what it cannot follow.
 func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 	switch n := len(cfg.Instruments); {
@@ -58,6 +65,9 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 	}
 	if cfg.WS == "" {
 		cfg.WS = publicWS
+	}
+	if cfg.Limits == nil {
+		cfg.Limits = limits(cfg.Clock)
 	}
 	f := &live{cfg: cfg, ins: map[venue.Inst]*venue.Instrument{}}
 	var ids []venue.Inst
@@ -76,7 +86,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		Ping: f.ping, PingEvery: pingEvery,
 		Silence: silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: mostBytes,
 		Backoff: wire.Backoff{Min: 250 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 2 * venue.Second,
-		Attempts: wire.NewLimiter(cfg.Clock, attempts, attemptSpan), Messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second),
+		Attempts: cfg.Limits.Connections, Leave: attemptsLeave, Messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second),
 		Decoder: func() wire.Decoder { return newDecoder(cfg.Venue, cfg.Instruments) },
 		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,
 	}

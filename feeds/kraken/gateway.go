@@ -130,6 +130,9 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 			}
 		}
 	}
+	if o.Limits == nil {
+		o.Limits = limits(o.Clock)
+	}
 	if o.WS == "" {
 		o.WS = privateWS
 	}

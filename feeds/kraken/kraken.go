@@ -38,6 +38,7 @@ var Adapter = wire.Adapter{
 	Listings: listings(),
 	Load:     load,
 	Decoder:  newDecoder,
+	Limits:   limits,
 	Feed:     newFeed,
 	Gateway: func(cfg wire.GatewayConfig) (wire.Gateway, error) {
 		tier, err := ParseTier(cfg.Tier)

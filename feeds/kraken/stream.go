@@ -46,9 +46,8 @@ type session struct {
 func (g *Gateway) connect(ctx context.Context) error {
 	backoff := wire.Backoff{Min: 250 * venue.Millisecond, Max: 30 * venue.Second}
 	backoff.Seed(g.cfg.Seed)
-	attempts := wire.NewLimiter(g.cfg.Clock, attempts, attemptSpan)
 	for ctx.Err() == nil {
-		if attempts.Wait(ctx, 1) != nil {
+		if g.cfg.Limits.Connections.Wait(ctx, 1) != nil {
 			break
 		}
 		lived, err := g.once(ctx)

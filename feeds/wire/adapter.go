@@ -50,6 +50,8 @@ type Adapter struct {
 	Load func(ctx context.Context, cfg FeedConfig) ([]Listing, error)
 	// Decoder makes the decoder of one connection for these instruments (each with its Inst set).
 	Decoder func(id venue.ID, ins []*venue.Instrument) Decoder
+	// Limits makes a fresh set of what the venue allows one address, less a margin.
+	Limits func(*Clock) *Limits
 	// Feed makes the live feed.
 	Feed func(FeedConfig) (Feeder, error)
 	// Gateway makes the order side; nil where the adapter has none yet. The error says what is missing, never a key.

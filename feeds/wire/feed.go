@@ -16,6 +16,8 @@ type FeedConfig struct {
 	TLS         *tls.Config
 	// WS and REST are base addresses without a path (wss://host, https://host); "" takes the adapter's public ones.
 	WS, REST string
+	// Limits are the address's, from the adapter's Limits; nil when nothing else of the process reaches the venue.
+	Limits *Limits
 	// Spin makes the connection busy-poll.
 	Spin bool
 	// Snapshots is the sink for books that come by REST, from a goroutine of their own; unused by venues whose books come

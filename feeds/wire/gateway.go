@@ -36,6 +36,8 @@ type GatewayConfig struct {
 	TLS         *tls.Config
 	// WS and REST are base addresses without a path; "" takes the adapter's public ones.
 	WS, REST string
+	// Limits are the address's, from the adapter's Limits; nil when nothing else of the process reaches the venue.
+	Limits *Limits
 	// Kill is looked at by the last instruction before a write.
 	Kill *venue.Kill
 	// Slots is the number of order slots: venue order ids are kept in an array by slot.

@@ -27,13 +27,22 @@ type spend struct {
 	cost int64
 }
 
+// Limits are what a venue allows one address, whatever part of a session spends it: the first look, the feed and the order
+// side share one set. Nil stands for what the venue counts otherwise, by connection or by account.
+type Limits struct {
+	// Connections are attempts of connecting, Messages what is sent on all sockets together, Weight the cost of REST.
+	Connections, Messages, Weight *Limiter
+}
+
 // NewLimiter allows max cost per span. max must be positive.
 func NewLimiter(clock *Clock, max int64, span venue.Nanos) *Limiter {
 	return &Limiter{clock: clock, max: max, span: span}
 }
 
 // Try spends cost if the allowance has room now, and otherwise says how long to wait before asking again.
-func (l *Limiter) Try(cost int64) (venue.Nanos, bool) {
+func (l *Limiter) Try(cost int64) (venue.Nanos, bool) { return l.try(cost, 0) }
+
+func (l *Limiter) try(cost, leave int64) (venue.Nanos, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.clock.Now()
@@ -41,12 +50,12 @@ func (l *Limiter) Try(cost int64) (venue.Nanos, bool) {
 		return l.closed - now, false
 	}
 	l.forget(now)
-	if l.sum+cost <= l.max || l.sum == 0 { // a cost above the whole allowance passes when nothing else is spent
+	if l.sum+cost+leave <= l.max || l.sum == 0 { // a cost above the whole allowance passes when nothing else is spent
 		l.spent = append(l.spent, spend{now, cost})
 		l.sum += cost
 		return 0, true
 	}
-	free := l.sum + cost - l.max
+	free := l.sum + cost + leave - l.max
 	for _, s := range l.spent {
 		if free -= s.cost; free <= 0 {
 			return s.at + l.span - now + 1, false
@@ -56,9 +65,12 @@ func (l *Limiter) Try(cost int64) (venue.Nanos, bool) {
 }
 
 // Wait spends cost as soon as the allowance has room, or returns the error of ctx.
-func (l *Limiter) Wait(ctx context.Context, cost int64) error {
+func (l *Limiter) Wait(ctx context.Context, cost int64) error { return l.WaitLeaving(ctx, cost, 0) }
+
+// WaitLeaving is Wait for who must leave a share of the allowance to others: it waits until there is room for leave more.
+func (l *Limiter) WaitLeaving(ctx context.Context, cost, leave int64) error {
 	for {
-		wait, ok := l.Try(cost)
+		wait, ok := l.try(cost, leave)
 		if ok {
 			return nil
 		}

@@ -43,8 +43,9 @@ type SessionConfig struct {
 	Backoff    Backoff
 	// Proven is how long a connection must have lived, from its upgrade on, for the backoff to start anew.
 	Proven venue.Nanos
-	// Attempts is the venue's budget of connections, Messages that of what we send.
+	// Attempts is the venue's budget of connections, of which Leave is for others; Messages that of what we send.
 	Attempts, Messages *Limiter
+	Leave              int64
 	// Decoder makes a fresh decoder for each connection, since sequences begin anew.
 	Decoder func() Decoder
 	Sink    venue.Sink
@@ -169,7 +170,7 @@ func (s *Session) Run(ctx context.Context) error {
 func (s *Session) once(ctx context.Context) error {
 	c := &s.cfg
 	if c.Attempts != nil {
-		if err := c.Attempts.Wait(ctx, 1); err != nil {
+		if err := c.Attempts.WaitLeaving(ctx, 1, c.Leave); err != nil {
 			return err
 		}
 	}

@@ -26,8 +26,9 @@ type SnapshotsConfig struct {
 	Request func(venue.Inst) (url string, weight int64)
 	Decoder Decoder
 	Sink    venue.Sink
-	// Weight is the venue's budget; Used reads the venue's own figure of what is spent from a response, where it has one.
+	// Weight is the venue's budget, of which Leave is for others; Used reads the venue's own figure of what is spent from a response, where it has one.
 	Weight *Limiter
+	Leave  int64
 	Used   func(http.Header) (int64, bool)
 	// Gap is the least time between two fetches of one instrument. Timeout bounds one, MaxBody its size.
 	Gap, Timeout venue.Nanos
@@ -162,7 +163,7 @@ func (s *Snapshots) pause(ctx context.Context, wait venue.Nanos) {
 func (s *Snapshots) fetch(ctx context.Context, i venue.Inst) error {
 	c := &s.cfg
 	url, weight := c.Request(i)
-	if err := c.Weight.Wait(ctx, weight); err != nil {
+	if err := c.Weight.WaitLeaving(ctx, weight, c.Leave); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout))

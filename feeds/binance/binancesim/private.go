@@ -35,6 +35,9 @@ type client struct {
 
 // private serves one connection to the WebSocket API.
 func (s *Sim) private(c *venuesim.Conn, _ *http.Request) {
+	if !s.admits() {
+		return
+	}
 	x := &client{conn: c}
 	s.mu.Lock()
 	s.clients = append(s.clients, x)
@@ -217,6 +220,7 @@ func (s *Sim) do(x *client, method string, q params, now venue.Nanos) ([]byte, *
 // spend takes weight from the address's budget.
 func (s *Sim) spend(weight int64, now venue.Nanos) *failure {
 	if wait, ok := s.weight.Try(weight); !ok {
+		s.count.Weight.Add(1)
 		return &failure{429, -1003, "Too much request weight used; current limit is 6000 request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.",
 			fmt.Sprintf(`{"serverTime":%d,"retryAfter":%d}`, ms(now), ms(now+wait)+1)}
 	}

@@ -22,6 +22,7 @@ func (s *Sim) publicREST(pattern string, weight func(url.Values) int64, serve fu
 		q, h := r.URL.Query(), w.Header()
 		h.Set("Content-Type", "application/json")
 		if wait, ok := s.weight.Try(weight(q)); !ok {
+			s.count.Weight.Add(1)
 			h.Set("Retry-After", strconv.FormatInt(int64(wait/venue.Second)+1, 10))
 			w.WriteHeader(http.StatusTooManyRequests)
 			fmt.Fprint(w, `{"code":-1003,"msg":"Too much request weight used."}`)

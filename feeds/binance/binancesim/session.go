@@ -14,12 +14,17 @@ import (
 )
 
 const (
-	maxStreams  = 1024
-	inPerSecond = 5
+	maxStreams   = 1024
+	inPerSecond  = 5
+	mostConnects = 300 // of an address in connectSpan
+	connectSpan  = 300 * venue.Second
 )
 
 // session serves one websocket: the streams of its URL and what it subscribes to. More than 5 messages a second end it.
 func (s *Sim) session(c *venuesim.Conn, r *http.Request) {
+	if !s.admits() {
+		return
+	}
 	x := &subscriber{conn: c, combined: strings.HasSuffix(r.URL.Path, "/stream")}
 	for _, n := range strings.Split(r.URL.Query().Get("streams")+"/"+r.PathValue("names"), "/") {
 		if s.known(n) {
@@ -45,6 +50,7 @@ func (s *Sim) session(c *venuesim.Conn, r *http.Request) {
 			return
 		}
 		if _, ok := limit.Try(1); !ok {
+			s.count.Messages.Add(1)
 			return
 		}
 		c.Reply(s.control(x, m))

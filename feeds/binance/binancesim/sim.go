@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"oneprice/books/match"
 	"oneprice/books/venue"
@@ -51,11 +52,16 @@ type Config struct {
 	OrdersPer10s int64
 }
 
+// Counters are exact tallies, readable from any thread: what clients did beyond the venue's limits.
+type Counters struct{ Connections, Messages, Weight atomic.Uint64 }
+
 // Sim is one simulated market of the venue.
 type Sim struct {
 	cfg    Config
 	server *venuesim.Server
 	weight *wire.Limiter
+	opened *wire.Limiter // connections
+	count  Counters
 
 	mu    sync.Mutex
 	pairs []*pair
@@ -74,7 +80,8 @@ func New(cfg Config) (*Sim, error) {
 	if cfg.OrdersPer10s == 0 {
 		cfg.OrdersPer10s = 50
 	}
-	s := &Sim{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 0xacc)), weight: wire.NewLimiter(cfg.Clock, weights[cfg.Kind], 60*venue.Second)}
+	s := &Sim{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 0xacc)), weight: wire.NewLimiter(cfg.Clock, weights[cfg.Kind], 60*venue.Second),
+		opened: wire.NewLimiter(cfg.Clock, mostConnects, connectSpan)}
 	for i, p := range cfg.Pairs {
 		s.pairs = append(s.pairs, newPair(cfg.Kind, cfg.Seed*1000+uint64(i), p))
 	}
@@ -91,6 +98,23 @@ func New(cfg Config) (*Sim, error) {
 
 // Addr is host:port.
 func (s *Sim) Addr() string { return s.server.Addr() }
+
+// Counters are the tallies so far.
+func (s *Sim) Counters() *Counters { return &s.count }
+
+// Exceeded is how often clients went beyond what the venue allows one address or connection.
+func (s *Sim) Exceeded() uint64 {
+	return s.count.Connections.Load() + s.count.Messages.Load() + s.count.Weight.Load()
+}
+
+// admits reports whether the address may open one more connection.
+func (s *Sim) admits() bool {
+	_, ok := s.opened.Try(1)
+	if !ok {
+		s.count.Connections.Add(1)
+	}
+	return ok
+}
 
 // routes are where a market's streams and REST paths begin.
 func routes(k Kind) (ws, rest string) {

@@ -123,6 +123,11 @@ func (s *Sim) Addr() string { return s.server.Addr() }
 // Counters are the tallies so far.
 func (s *Sim) Counters() *Counters { return &s.count }
 
+// Exceeded is how often clients went beyond what the venue allows one address or connection.
+func (s *Sim) Exceeded() uint64 {
+	return s.count.Connections.Load() + s.count.Messages.Load() + s.count.Late.Load()
+}
+
 // Run moves the market and serves until ctx ends.
 func (s *Sim) Run(ctx context.Context) error {
 	s.mu.Lock()

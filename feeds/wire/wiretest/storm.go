@@ -21,7 +21,7 @@ type Storm struct {
 	Adapter     wire.Adapter
 	Instruments []*venue.Instrument
 	// Most is how many connections an address may make in Span before the venue turns it away; Ours how many a feed allows
-	// itself.
+	// itself beside the order side.
 	Most, Ours int
 	Span       time.Duration
 	// Proven is a life after which a connection counts as proved, so that the next comes soonest.
