@@ -295,7 +295,7 @@ func BenchmarkWire(b *testing.B) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // a spinning thread keeps its place; whoever waits on the netpoller needs one too
 		s := newServer(b)
 		cs := wireClients(b, s)
-		const n, times = 300, 15
+		const n, times = 60, 61
 		p50 := make([][]float64, len(cs))
 		for round := range times {
 			for j := range cs {
