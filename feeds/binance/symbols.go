@@ -95,11 +95,19 @@ func (s *symbols) search(b []byte, i, n int) (*listed, int) {
 			return nil, bad
 		}
 	}
-	e := s.find(b[i:j])
+	return s.named(b[i:j]), j + 1
+}
+
+// named is at for a symbol whose end is known.
+func (s *symbols) named(text []byte) *listed {
+	if e := s.last; e != nil && e.symbol == string(text) {
+		return e
+	}
+	e := s.find(text)
 	if e != nil && e.width <= 16 {
 		s.last = e
 	}
-	return e, j + 1
+	return e
 }
 
 // find looks a symbol up by its text.
