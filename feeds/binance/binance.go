@@ -59,23 +59,24 @@ var blind = []string{
 	"An event time altered to another valid time is believed.",
 }
 
+func (p product) decoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
+	return newDecoder(id, ins, p.chain)
+}
+
 func (p product) adapter(more ...string) wire.Adapter {
 	a := wire.Adapter{
-		Name:     p.name,
-		Detect:   func(kind, request string, msg []byte) bool { return p.detect(kind, request, msg) },
-		Discover: func() wire.Discoverer { return newDiscoverer(p) },
-		Listings: p.listings(),
-		Load:     p.load,
-		Decoder: func(id venue.ID, ins []*venue.Instrument) wire.Decoder {
-			return newDecoder(id, ins, p.chain)
-		},
-		Limits: func(c *wire.Clock) *wire.Limits { return limits(p.name, c) },
-		Feed: func(cfg wire.FeedConfig) (wire.Feeder, error) {
-			return newFeed(p.name, func(id venue.ID, ins []*venue.Instrument) wire.Decoder { return newDecoder(id, ins, p.chain) }, cfg)
-		},
+		Name:       p.name,
+		Detect:     func(kind, request string, msg []byte) bool { return p.detect(kind, request, msg) },
+		Discover:   func() wire.Discoverer { return newDiscoverer(p) },
+		Listings:   p.listings(),
+		Load:       p.load,
+		Decoder:    p.decoder,
+		Limits:     func(c *wire.Clock) *wire.Limits { return limits(p.name, c) },
+		Feed:       p.feed,
 		BlindSpots: append(append([]string(nil), blind...), more...),
 	}
 	if p.kind == venue.Spot {
+		a.SBE = true
 		a.Gateway = func(cfg wire.GatewayConfig) (wire.Gateway, error) {
 			return NewGateway(GatewayOptions{GatewayConfig: cfg})
 		}

@@ -17,7 +17,8 @@ type market struct {
 	ws, rest   string // public addresses
 	wsPath     string
 	depthPath  string
-	speed      string // of the depth stream
+	depth      string // the stream of book deltas
+	touch      string // that of the venue's own touch
 	perSecond  int64  // messages that a connection may send
 	weight     int64  // request weight per minute
 	bookWeight int64  // of the book with bookLimit levels
@@ -37,9 +38,9 @@ const (
 )
 
 var markets = map[string]market{
-	"binance":       {"wss://stream.binance.com:9443", "https://api.binance.com", "/stream", "/api/v3/depth", "100ms", 5, 6000, 50, 30 * venue.Second},
-	"binance-usdm":  {"wss://fstream.binance.com", "https://fapi.binance.com", "/public/stream", "/fapi/v1/depth", "100ms", 10, 2400, 20, 60 * venue.Second},
-	"binance-coinm": {"wss://dstream.binance.com", "https://dapi.binance.com", "/stream", "/dapi/v1/depth", "100ms", 10, 2400, 20, 60 * venue.Second},
+	"binance":       {"wss://stream.binance.com:9443", "https://api.binance.com", "/stream", "/api/v3/depth", "depth@100ms", "bookTicker", 5, 6000, 50, 30 * venue.Second},
+	"binance-usdm":  {"wss://fstream.binance.com", "https://fapi.binance.com", "/public/stream", "/fapi/v1/depth", "depth@100ms", "bookTicker", 10, 2400, 20, 60 * venue.Second},
+	"binance-coinm": {"wss://dstream.binance.com", "https://dapi.binance.com", "/stream", "/dapi/v1/depth", "depth@100ms", "bookTicker", 10, 2400, 20, 60 * venue.Second},
 }
 
 // limits are one address's; messages are counted by connection.
@@ -56,9 +57,16 @@ type feed struct {
 	symbols map[venue.Inst]string // read only after New
 }
 
-// newFeed makes the feed of a market.
-func newFeed(name string, decoder func(venue.ID, []*venue.Instrument) wire.Decoder, cfg wire.FeedConfig) (wire.Feeder, error) {
-	m := markets[name]
+// feed makes the feed of a market.
+func (p product) feed(cfg wire.FeedConfig) (wire.Feeder, error) {
+	name, m, decoder := p.name, markets[p.name], p.decoder
+	var header func() http.Header
+	if cfg.Format == wire.SBE {
+		if err := p.binary(&cfg); err != nil {
+			return nil, err
+		}
+		m, decoder, header = binaryMarket, newBinaryDecoder, keyHeader(cfg.Key)
+	}
 	if cfg.WS == "" {
 		cfg.WS = m.ws
 	}
@@ -86,7 +94,7 @@ func newFeed(name string, decoder func(venue.ID, []*venue.Instrument) wire.Decod
 	url := cfg.WS + m.wsPath + "?streams=" + strings.Join(streams, "/")
 	sc := wire.SessionConfig{
 		Name: name, Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Spin: cfg.Spin,
-		URL:     func() string { return url },
+		URL: func() string { return url }, Header: header,
 		Silence: m.silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: 8 << 20,
 		Backoff: wire.Backoff{Min: 100 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 10 * venue.Second,
 		Attempts: cfg.Limits.Connections, Leave: attemptsLeave, Messages: wire.NewLimiter(cfg.Clock, m.perSecond-1, venue.Second),
@@ -118,9 +126,9 @@ func (f *feed) streams() []string {
 	var out []string
 	for _, in := range f.cfg.Instruments {
 		s := strings.ToLower(in.Symbol)
-		out = append(out, s+"@depth@"+f.m.speed)
+		out = append(out, s+"@"+f.m.depth)
 		if f.cfg.Touches {
-			out = append(out, s+"@bookTicker")
+			out = append(out, s+"@"+f.m.touch)
 		}
 		if f.cfg.Trades {
 			out = append(out, s+"@trade")

@@ -44,18 +44,22 @@ type follower struct {
 	faults *venuesim.Faults
 }
 
-// follow starts a follower on a network; it ends with the test.
-func (m market) follow(t *testing.T, n wire.Net, clock *wire.Clock, acts int64, faults *venuesim.Faults) *follower {
+// config is a simulator of two symbols.
+func (m market) config(n wire.Net, clock *wire.Clock, acts int64, faults *venuesim.Faults) binancesim.Config {
 	var pairs []venuesim.PairConfig
-	ins := m.instruments()
-	for i, in := range ins {
+	for i, in := range m.instruments() {
 		pairs = append(pairs, venuesim.PairConfig{Symbol: in.Symbol, Fair: venuesim.NewFair(uint64(i)+7, 6_000_000, 300), FairScale: 2, PriceScale: 2, QtyScale: 5,
 			Tick: 1, Lot: 1, HalfSpread: 5, Levels: 30, Size: 100})
 	}
-	sim, err := binancesim.New(binancesim.Config{Kind: m.kind, Net: n, Clock: clock, Faults: faults, Address: "127.0.0.1:0", Seed: 7, ActsPerMs: acts,
-		DepthEvery: 10 * venue.Millisecond, Pairs: pairs})
+	return binancesim.Config{Kind: m.kind, Net: n, Clock: clock, Faults: faults, Address: "127.0.0.1:0", Seed: 7, ActsPerMs: acts,
+		DepthEvery: 10 * venue.Millisecond, Pairs: pairs}
+}
+
+// follow starts a follower on a network; it ends with the test.
+func (m market) follow(t *testing.T, n wire.Net, clock *wire.Clock, acts int64, faults *venuesim.Faults) *follower {
+	sim, err := binancesim.New(m.config(n, clock, acts, faults))
 	require.NoError(t, err)
-	return &follower{wiretest.Follow(t, sim, m.adapter, wire.FeedConfig{Instruments: ins, Net: n, Clock: clock, Seed: 7}), sim, faults}
+	return &follower{wiretest.Follow(t, sim, m.adapter, wire.FeedConfig{Instruments: m.instruments(), Net: n, Clock: clock, Seed: 7}), sim, faults}
 }
 
 // onSockets starts a follower on loopback sockets.

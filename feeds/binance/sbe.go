@@ -2,11 +2,14 @@ package binance
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"math/bits"
+	"net/http"
 
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
+	"oneprice/feeds/sign"
 	"oneprice/feeds/wire"
 )
 
@@ -325,4 +328,33 @@ func scaling(exponent byte, to uint8) *scale {
 // newBinaryDecoder makes the decoder of a connection to the binary streams.
 func newBinaryDecoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
 	return binaryDecoder{newDecoder(id, ins, venue.ChainRange)}
+}
+
+// binaryMarket is spot by its binary streams: deltas every 20 ms, and a touch that is left out rather than sent late.
+var binaryMarket = func() market {
+	m := markets[spot.name]
+	m.ws, m.depth, m.touch = "wss://stream-sbe.binance.com:9443", "depth", "bestBidAsk"
+	return m
+}()
+
+// binary says what a feed by the binary streams lacks.
+func (p product) binary(cfg *wire.FeedConfig) error {
+	switch {
+	case p.kind != venue.Spot:
+		return fmt.Errorf("%s: there are no binary streams of this market; follow it as JSON", p.name)
+	case !cfg.Key.Present():
+		return fmt.Errorf("%s: the binary streams are for clients with an Ed25519 API key, and none is given; name one, or follow JSON", p.name)
+	case cfg.Raw != nil:
+		return fmt.Errorf("%s: a recording is of text; record JSON", p.name)
+	}
+	return nil
+}
+
+// keyHeader is what lets a client in: a key's id, without a signature.
+func keyHeader(key sign.Secret) func() http.Header {
+	return func() http.Header {
+		h := http.Header{}
+		h.Set("X-MBX-APIKEY", string(key.Reveal()))
+		return h
+	}
 }

@@ -19,10 +19,12 @@ type Server struct {
 	// Clock and Faults are shared with the venue's own code.
 	Clock  *wire.Clock
 	Faults *Faults
-	mux    http.ServeMux
-	http   http.Server
-	ln     net.Listener
-	up     websocket.Upgrader
+	// Admit, where not nil, is asked before a websocket is opened; it has answered when it says no. Set it before Serve.
+	Admit func(http.ResponseWriter, *http.Request) bool
+	mux   http.ServeMux
+	http  http.Server
+	ln    net.Listener
+	up    websocket.Upgrader
 
 	mu     sync.Mutex
 	conns  map[*Conn]struct{}
@@ -63,11 +65,14 @@ func (s *Server) Socket(pattern string, session func(*Conn, *http.Request)) {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
+		if s.Admit != nil && !s.Admit(w, r) {
+			return
+		}
 		ws, err := s.up.Upgrade(w, r, nil)
 		if err != nil {
 			return // Upgrade has answered
 		}
-		c := &Conn{s: s, ws: ws, out: make(chan []byte, 4096), done: make(chan struct{})}
+		c := &Conn{s: s, ws: ws, out: make(chan frame, 4096), done: make(chan struct{})}
 		if !s.enter(c) {
 			ws.Close()
 			return
@@ -134,10 +139,12 @@ type Conn struct {
 	// Delivered, where not nil, sees each message of Send as it leaves: after the faults, in order, under Send's caller. For
 	// venues whose clients count messages. Set it before the first Send.
 	Delivered func(msg []byte)
+	// Binary says that what Send takes is no text. Set it before the first Send.
+	Binary bool
 
 	s    *Server
 	ws   *websocket.Conn
-	out  chan []byte
+	out  chan frame
 	done chan struct{}
 	once sync.Once
 
@@ -146,6 +153,12 @@ type Conn struct {
 	lose   int64       // messages that a Burst has still to lose
 	silent venue.Nanos // say nothing until then
 	late   venue.Nanos // nothing leaves before then
+}
+
+// frame is a message on its way out.
+type frame struct {
+	kind int
+	data []byte
 }
 
 // Read is the client's next message; an error when the connection is over.
@@ -160,7 +173,7 @@ func (c *Conn) alive(string) error {
 }
 
 // Reply sends a control message, which no fault touches but a cut.
-func (c *Conn) Reply(msg []byte) { c.queue(msg) }
+func (c *Conn) Reply(msg []byte) { c.queue(frame{websocket.TextMessage, msg}) }
 
 // Send sends a market-data message through the faults. corrupt, where not nil, makes the message that BadChecksum sends.
 func (c *Conn) Send(msg []byte, corrupt func([]byte) []byte) {
@@ -213,13 +226,17 @@ func (c *Conn) deliver(msg []byte) {
 	if c.Delivered != nil {
 		c.Delivered(msg)
 	}
-	c.queue(msg)
+	kind := websocket.TextMessage
+	if c.Binary {
+		kind = websocket.BinaryMessage
+	}
+	c.queue(frame{kind, msg})
 }
 
 // queue hands a message to the writing goroutine; a client that does not read is cut, as venues do.
-func (c *Conn) queue(msg []byte) {
+func (c *Conn) queue(f frame) {
 	select {
-	case c.out <- msg:
+	case c.out <- f:
 	default:
 		c.Close()
 	}
@@ -250,12 +267,12 @@ func (c *Conn) write() {
 				c.Close()
 				return
 			}
-		case m := <-c.out:
+		case f := <-c.out:
 			if !c.wait() {
 				return
 			}
 			c.ws.SetWriteDeadline(c.s.Clock.Deadline(5 * venue.Second))
-			if c.ws.WriteMessage(websocket.TextMessage, m) != nil {
+			if c.ws.WriteMessage(f.kind, f.data) != nil {
 				c.Close()
 				return
 			}

@@ -52,6 +52,8 @@ type Adapter struct {
 	Decoder func(id venue.ID, ins []*venue.Instrument) Decoder
 	// Limits makes a fresh set of what the venue allows one address, less a margin.
 	Limits func(*Clock) *Limits
+	// SBE says that Feed can follow the venue's binary streams too.
+	SBE bool
 	// Feed makes the live feed.
 	Feed func(FeedConfig) (Feeder, error)
 	// Gateway makes the order side; nil where the adapter has none yet. The error says what is missing, never a key.

@@ -4,6 +4,17 @@ import (
 	"crypto/tls"
 
 	"oneprice/books/venue"
+	"oneprice/feeds/sign"
+)
+
+// Format is how market data is written on the wire.
+type Format uint8
+
+const (
+	// JSON is what every venue speaks.
+	JSON Format = iota
+	// SBE is simple binary encoding, by FIX: fixed places, little endian, mantissas and exponents.
+	SBE
 )
 
 // FeedConfig is what the feed of any venue is made of.
@@ -18,6 +29,10 @@ type FeedConfig struct {
 	WS, REST string
 	// Limits are the address's, from the adapter's Limits; nil when nothing else of the process reaches the venue.
 	Limits *Limits
+	// Format is what the streams are to be written in, among the adapter's Formats. Key is the id of an API key, for those
+	// that are not given to everybody.
+	Format Format
+	Key    sign.Secret
 	// Spin makes the connection busy-poll.
 	Spin bool
 	// Snapshots is the sink for books that come by REST, from a goroutine of their own; unused by venues whose books come

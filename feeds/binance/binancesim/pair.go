@@ -18,18 +18,24 @@ const topLevels = 10
 // pair is one instrument: its market, and what of it has not been published yet.
 type pair struct {
 	*venuesim.Pair
-	kind        Kind
-	lower       string
-	id          uint64 // last update id
-	first, prev uint64 // first id since the last diff, and the last id of that diff
+	kind      Kind
+	lower     string
+	id        uint64 // last update id
+	text, sbe window
+	binary    bool // there are binary streams
+	touch     [2]venue.Level
+	trades    uint64
+	last      fixed.Price // of a trade
+	stops     []*order    // in the order of arrival
+	past      [1024]published
+	n         int
+	frozen    bool
+}
+
+// window is what a stream of depth updates has not published yet.
+type window struct {
+	first, prev uint64 // first id since the last update, and the last id of that one
 	changes     []match.Change
-	touch       [2]venue.Level
-	trades      uint64
-	last        fixed.Price // of a trade
-	stops       []*order    // in the order of arrival
-	past        [1024]published
-	n           int
-	frozen      bool
 }
 
 // published is the book at the end of one diff, or at a touch.
@@ -40,7 +46,8 @@ type published struct {
 
 func newPair(k Kind, seed uint64, cfg venuesim.PairConfig) *pair {
 	p := &pair{Pair: venuesim.NewPair(seed, cfg), kind: k, lower: strings.ToLower(cfg.Symbol), id: 1_000_000 * (seed%89 + 1)}
-	p.prev, p.first = p.id, p.id+1
+	p.text.close(p.id)
+	p.sbe.close(p.id)
 	return p
 }
 
@@ -53,7 +60,10 @@ func (p *pair) note(r *match.Result, _ venue.Nanos) bool {
 	}
 	p.id++
 	for _, c := range r.Changes {
-		p.change(c)
+		p.text.change(c)
+		if p.binary {
+			p.sbe.change(c)
+		}
 	}
 	t := [2]venue.Level{p.Book.Best(venue.Buy), p.Book.Best(venue.Sell)}
 	moved := t != p.touch
@@ -61,20 +71,24 @@ func (p *pair) note(r *match.Result, _ venue.Nanos) bool {
 	return moved
 }
 
-// change keeps the last quantity of each level of the diff under way.
-func (p *pair) change(c match.Change) {
-	for i := range p.changes {
-		if x := &p.changes[i]; x.Side == c.Side && x.Price == c.Price {
+// change keeps the last quantity of each level of the update under way.
+func (w *window) change(c match.Change) {
+	for i := range w.changes {
+		if x := &w.changes[i]; x.Side == c.Side && x.Price == c.Price {
 			x.Qty = c.Qty
 			return
 		}
 	}
-	p.changes = append(p.changes, c)
+	w.changes = append(w.changes, c)
 }
+
+// close begins the window after an id.
+func (w *window) close(id uint64) { w.prev, w.first, w.changes = id, id+1, w.changes[:0] }
 
 // diff is the depth update of everything since the last one, nil when nothing happened.
 func (p *pair) diff(now venue.Nanos) []byte {
-	if p.id < p.first {
+	w := &p.text
+	if p.id < w.first {
 		return nil
 	}
 	ms := int64(now / venue.Millisecond)
@@ -86,20 +100,20 @@ func (p *pair) diff(now venue.Nanos) []byte {
 	if p.kind == COINM {
 		m = fmt.Appendf(m, `"ps":"%s",`, p.family())
 	}
-	m = fmt.Appendf(m, `"U":%d,"u":%d,`, p.first, p.id)
+	m = fmt.Appendf(m, `"U":%d,"u":%d,`, w.first, p.id)
 	if p.kind != Spot {
-		m = fmt.Appendf(m, `"pu":%d,`, p.prev)
+		m = fmt.Appendf(m, `"pu":%d,`, w.prev)
 	}
 	m = p.side(append(m, `"b":[`...), venue.Buy)
 	m = p.side(append(m, `],"a":[`...), venue.Sell)
-	p.prev, p.first, p.changes = p.id, p.id+1, p.changes[:0]
+	w.close(p.id)
 	p.remember()
 	return append(m, `]}`...)
 }
 
 func (p *pair) side(m []byte, s venue.Side) []byte {
 	n := 0
-	for _, c := range p.changes {
+	for _, c := range p.text.changes {
 		if c.Side == s {
 			if n++; n > 1 {
 				m = append(m, ',')

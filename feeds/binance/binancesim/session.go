@@ -25,9 +25,10 @@ func (s *Sim) session(c *venuesim.Conn, r *http.Request) {
 	if !s.admits() {
 		return
 	}
+	s.ends(c, s.cfg.Life)
 	x := &subscriber{conn: c, combined: strings.HasSuffix(r.URL.Path, "/stream")}
 	for _, n := range strings.Split(r.URL.Query().Get("streams")+"/"+r.PathValue("names"), "/") {
-		if s.known(n) {
+		if s.known(c.Binary, n) {
 			x.add(n)
 		}
 	}
@@ -58,9 +59,15 @@ func (s *Sim) session(c *venuesim.Conn, r *http.Request) {
 }
 
 // known reports whether a stream exists here. The venue acknowledges unknown ones and stays silent on them.
-func (s *Sim) known(name string) bool {
+func (s *Sim) known(binary bool, name string) bool {
 	base, speed := splitSpeed(name)
 	for _, p := range s.pairs {
+		if binary && (base == p.stream("depth") || base == p.stream("bestBidAsk") || base == p.stream("trade")) {
+			return speed == ""
+		}
+		if binary {
+			continue
+		}
 		switch base {
 		case p.stream("depth"):
 			return speed == "" || speed == "100ms" || s.cfg.Kind != Spot && (speed == "0ms" || speed == "250ms" || speed == "500ms")
@@ -104,7 +111,7 @@ func (s *Sim) control(x *subscriber, m []byte) []byte {
 			return fmt.Appendf(nil, `{"error":{"code":2,"msg":"Invalid request: too many streams"},"id":%s}`, q.ID)
 		}
 		for _, n := range q.names() {
-			if s.known(n) {
+			if s.known(x.conn.Binary, n) {
 				x.add(n)
 			}
 		}

@@ -10,6 +10,7 @@ package binancesim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -47,6 +48,12 @@ type Config struct {
 	ActsPerMs int64
 	// DepthEvery is the span that one depth update covers: 100 ms at spot, less at futures.
 	DepthEvery venue.Nanos
+	// SBE is the address of the binary streams, at spot; without one there are none. Depth updates cover 20 ms there. Whoever
+	// names the Ed25519 key of an account is let in; where there are no accounts, any key is one.
+	SBE string
+	// Life is how long a connection to the streams lasts, 0 for 24 h. Every is how long the market rests between two looks at
+	// it, 0 for 1 ms.
+	Life, Every venue.Nanos
 	// Accounts may trade, at spot. OrdersPer10s is how many unfilled orders each may have placed in ten seconds, 0 for 50.
 	Accounts     []Account
 	OrdersPer10s int64
@@ -59,6 +66,7 @@ type Counters struct{ Connections, Messages, Weight atomic.Uint64 }
 type Sim struct {
 	cfg    Config
 	server *venuesim.Server
+	sbe    *venuesim.Server // nil without binary streams
 	weight *wire.Limiter
 	opened *wire.Limiter // connections
 	count  Counters
@@ -67,7 +75,8 @@ type Sim struct {
 	pairs []*pair
 	subs  []*subscriber // in the order of connecting: a seed then gives one order of everything
 	due   venue.Nanos
-	debt  int64 // acts owed, in thousandths
+	sbeAt venue.Nanos // when the next binary depth update is due
+	debt  int64       // acts owed, in thousandths
 
 	accounts            []*account
 	clients             []*client
@@ -79,6 +88,12 @@ type Sim struct {
 func New(cfg Config) (*Sim, error) {
 	if cfg.OrdersPer10s == 0 {
 		cfg.OrdersPer10s = 50
+	}
+	if cfg.Life == 0 {
+		cfg.Life = 24 * 3600 * venue.Second
+	}
+	if cfg.Every == 0 {
+		cfg.Every = venue.Millisecond
 	}
 	s := &Sim{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 0xacc)), weight: wire.NewLimiter(cfg.Clock, weights[cfg.Kind], 60*venue.Second),
 		opened: wire.NewLimiter(cfg.Clock, mostConnects, connectSpan)}
@@ -93,6 +108,13 @@ func New(cfg Config) (*Sim, error) {
 		return nil, err
 	}
 	s.routes()
+	if cfg.SBE == "" {
+		return s, nil
+	}
+	if s.sbe, err = venuesim.NewServer(cfg.Net, cfg.Clock, cfg.Faults, cfg.SBE); err != nil {
+		return nil, err
+	}
+	s.binaryRoutes()
 	return s, nil
 }
 
@@ -174,16 +196,22 @@ func (s *Sim) Run(ctx context.Context) error {
 		p.Fill(now, func(r *match.Result) { p.note(r, now) })
 	}
 	s.mu.Unlock()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for s.cfg.Clock.Sleep(ctx, venue.Millisecond) == nil {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var beside sync.WaitGroup
+	beside.Go(func() {
+		for s.cfg.Clock.Sleep(ctx, s.cfg.Every) == nil {
 			s.step(s.cfg.Clock.Now())
 		}
-	}()
+	})
+	var binary error
+	if s.sbe != nil {
+		beside.Go(func() { binary = s.sbe.Serve(ctx) })
+	}
 	err := s.server.Serve(ctx)
-	<-done
-	if err != nil {
+	cancel()
+	beside.Wait()
+	if err = errors.Join(err, binary); err != nil {
 		return fmt.Errorf("binancesim: %w", err)
 	}
 	return nil
@@ -195,6 +223,9 @@ func (s *Sim) step(now venue.Nanos) {
 	defer s.mu.Unlock()
 	if s.cfg.Faults.Strikes(venuesim.Restart, now) {
 		s.server.CutAll()
+		if s.sbe != nil {
+			s.sbe.CutAll()
+		}
 	}
 	s.debt += s.cfg.ActsPerMs
 	acts := s.debt / 1000
@@ -206,6 +237,10 @@ func (s *Sim) step(now venue.Nanos) {
 			s.triggers(p, now)
 		}
 	}
+	if s.sbe != nil && now >= s.sbeAt {
+		s.sbeAt = now + sbeEvery
+		s.binaryDepth(now)
+	}
 	if now < s.due {
 		return
 	}
@@ -215,7 +250,7 @@ func (s *Sim) step(now venue.Nanos) {
 			continue
 		}
 		if m := p.diff(now); m != nil {
-			s.publish(p.stream("depth"), m)
+			s.publish(false, p.stream("depth"), m)
 		}
 	}
 }
@@ -223,23 +258,30 @@ func (s *Sim) step(now venue.Nanos) {
 // happened sends what one act of the market makes public at once: trades and touches.
 func (s *Sim) happened(p *pair, r *match.Result, now venue.Nanos) {
 	for i := range r.Trades {
-		s.publish(p.stream("trade"), p.trade(&r.Trades[i], now))
+		s.publish(false, p.stream("trade"), p.trade(&r.Trades[i], now))
 	}
-	if p.note(r, now) && !p.frozen {
-		s.publish(p.stream("bookTicker"), p.ticker(now))
+	moved := p.note(r, now) && !p.frozen
+	if moved {
+		s.publish(false, p.stream("bookTicker"), p.ticker(now))
+	}
+	if s.sbe != nil {
+		s.binaryEvents(p, r.Trades, moved, now)
 	}
 	s.makers(p, r.Trades, now)
 }
 
-// publish sends one event to everyone subscribed; the depth stream goes by several names of speed.
-func (s *Sim) publish(stream string, data []byte) {
+// publish sends one event to everyone subscribed to it in its form; the depth stream goes by several names of speed.
+func (s *Sim) publish(binary bool, stream string, data []byte) {
 	for _, x := range s.subs {
+		if x.conn.Binary != binary {
+			continue
+		}
 		for _, name := range x.names {
 			if base, _ := splitSpeed(name); base != stream {
 				continue
 			}
 			m := data
-			if x.combined {
+			if x.combined && !binary {
 				m = wrap(name, data)
 			}
 			x.conn.Send(m, nil)

@@ -1,6 +1,7 @@
 package wiretest
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"time"
@@ -49,13 +50,13 @@ func (p put) Put(ev []venue.Event) venue.Reason {
 }
 
 // Follow starts a feed of a simulator, and both run until the test ends. cfg needs instruments, Net and Clock. The
-// simulator's scales are the instruments' PriceText and QtyText.
+// simulator's scales are the instruments' PriceText and QtyText. WS is the simulator's own address unless cfg has another.
 func Follow(t testing.TB, sim Simulator, a wire.Adapter, cfg wire.FeedConfig) *Rig {
 	r := &Rig{Sim: sim, Clock: cfg.Clock, t: t, out: make(put, 1024)}
 	for _, in := range cfg.Instruments {
 		r.Books = append(r.Books, books.New(in, books.Config{}))
 	}
-	cfg.Venue, cfg.WS, cfg.REST, cfg.Snapshots, cfg.Touches, cfg.Trades = Venue, "ws://"+sim.Addr(), "http://"+sim.Addr(), r.out, true, true
+	cfg.Venue, cfg.WS, cfg.REST, cfg.Snapshots, cfg.Touches, cfg.Trades = Venue, cmp.Or(cfg.WS, "ws://"+sim.Addr()), "http://"+sim.Addr(), r.out, true, true
 	var err error
 	r.Feed, err = a.Feed(cfg)
 	require.NoError(t, err)
