@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -320,6 +321,11 @@ func TestFormatter_writesWhatAReaderNeeds(t *testing.T) {
 		p.Legs[1] = desk.Intent{Op: 77, Inst: 99, Price: 5}
 		r.SetLeg(&p, 1)
 	})
+	var unnamed Record
+	unnamed.SetIntent(&desk.Intent{Strategy: 9})
+	var e Entry
+	require.NoError(t, json.Unmarshal(append(f.Append(nil, &unnamed), '}'), &e))
+	require.Equal(t, "9", e.Strategy, "text, as every reader wants it")
 }
 
 func riskRules() []string {

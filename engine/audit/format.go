@@ -155,7 +155,7 @@ func (f *Formatter) strategy(r *Record) {
 	if int(r.Strategy) < len(f.strategies) {
 		f.l.word(`,"strategy":`, f.strategies[r.Strategy])
 	} else {
-		f.l.uint(`,"strategy":`, uint64(r.Strategy))
+		f.l.id(`,"strategy":`, uint64(r.Strategy))
 	}
 }
 

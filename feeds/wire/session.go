@@ -196,7 +196,9 @@ func (s *Session) once(ctx context.Context) error {
 	s.conn.Store(nil)
 	conn.Close()
 	<-written
-	s.count.Losses.Add(1)
+	if ctx.Err() == nil { // not by our own closing
+		s.count.Losses.Add(1)
+	}
 	if s.count.Messages.Load() == before {
 		err = &Error{c.Name, "read", Transient, fmt.Errorf("%s ended before its first message: %w", where(c.URL()), errors.Unwrap(err))}
 	}
