@@ -27,6 +27,9 @@ type market struct {
 
 const (
 	bookLimit = 1000
+	// firstDeltas is how long a connection collects before its books are fetched: the venue's procedure is to have deltas
+	// that the book joins, and a book fetched before them would have to be fetched again.
+	firstDeltas = 250 * venue.Millisecond
 	// attempts of connecting in attemptSpan, of the 300 that an address may make; the feed leaves attemptsLeave of them to the
 	// order side.
 	attempts      = 250
@@ -102,7 +105,7 @@ func (p product) feed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		Venue:   cfg.Venue, Insts: ids, Report: cfg.Report,
 		Opened: func() {
 			for _, i := range ids {
-				f.Resync(i)
+				f.books.AskIn(i, firstDeltas)
 			}
 		},
 	}

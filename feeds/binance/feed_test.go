@@ -74,6 +74,7 @@ func TestFeed_followsTheVenueOverSockets(t *testing.T) {
 			r.Until(20*time.Second, func() bool { return r.Compared >= 500 && r.Trades > 0 && r.Touches > 0 })
 			for _, b := range r.Books {
 				r.Until(20*time.Second, func() bool { return b.State() == books.Live && b.Counters().TouchCompared > 0 })
+				require.EqualValues(t, 1, b.Counters().Snapshots, "the deltas that had come joined the book")
 				bids, asks, ok := r.sim.Truth(b.Instrument().Symbol, b.Seq())
 				require.True(t, ok)
 				require.Equal(t, wiretest.Tops(b), [2][]venue.Level{bids, asks})

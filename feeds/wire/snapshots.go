@@ -71,8 +71,12 @@ func (s *Snapshots) Counters() *SnapshotCounters { return &s.count }
 func (s *Snapshots) Until() venue.Nanos { return s.cfg.Weight.Until() }
 
 // Ask wants a fresh book of an instrument. It never blocks; what is asked twice is fetched once.
-func (s *Snapshots) Ask(i venue.Inst) {
+func (s *Snapshots) Ask(i venue.Inst) { s.AskIn(i, 0) }
+
+// AskIn is Ask, for a book that is to be fetched no sooner than after a wait, whoever else asks for it meanwhile.
+func (s *Snapshots) AskIn(i venue.Inst, wait venue.Nanos) {
 	s.mu.Lock()
+	s.after[i] = max(s.after[i], s.cfg.Clock.Now()+wait)
 	if !s.asked[i] {
 		s.asked[i] = true
 		s.queue = append(s.queue, i)
