@@ -104,6 +104,22 @@ func (s *Server) leave(c *Conn) {
 	s.wg.Done()
 }
 
+// Trade is Serve while a market moves: step lets each span of it happen.
+func (s *Server) Trade(ctx context.Context, every venue.Nanos, step func(now venue.Nanos)) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var moving sync.WaitGroup
+	moving.Go(func() {
+		for s.Clock.Sleep(ctx, every) == nil {
+			step(s.Clock.Now())
+		}
+	})
+	err := s.Serve(ctx)
+	stop() // a server that failed has no market
+	moving.Wait()
+	return err
+}
+
 // Serve answers until ctx ends; it returns when every connection is over.
 func (s *Server) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.Close() })

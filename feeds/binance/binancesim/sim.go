@@ -199,16 +199,11 @@ func (s *Sim) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var beside sync.WaitGroup
-	beside.Go(func() {
-		for s.cfg.Clock.Sleep(ctx, s.cfg.Every) == nil {
-			s.step(s.cfg.Clock.Now())
-		}
-	})
 	var binary error
 	if s.sbe != nil {
 		beside.Go(func() { binary = s.sbe.Serve(ctx) })
 	}
-	err := s.server.Serve(ctx)
+	err := s.server.Trade(ctx, s.cfg.Every, s.step)
 	cancel()
 	beside.Wait()
 	if err = errors.Join(err, binary); err != nil {

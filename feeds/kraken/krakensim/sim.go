@@ -124,16 +124,7 @@ func (s *Sim) Run(ctx context.Context) error {
 		p.Fill(now, func(*match.Result) {})
 	}
 	s.mu.Unlock()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for s.cfg.Clock.Sleep(ctx, venue.Millisecond) == nil {
-			s.step(s.cfg.Clock.Now())
-		}
-	}()
-	err := s.server.Serve(ctx)
-	<-done
-	if err != nil {
+	if err := s.server.Trade(ctx, venue.Millisecond, s.step); err != nil {
 		return fmt.Errorf("krakensim: %w", err)
 	}
 	return nil
