@@ -28,7 +28,9 @@ const (
 	recoverBack = 60 * venue.Second
 	cancelPause = 300 * venue.Millisecond
 	waitPause   = venue.Second
-	sweepPause  = 3 * venue.Second
+	// differMost is how many sweeps, waitPause apart, must show a difference before it counts.
+	differMost = 4
+	sweepPause = 3 * venue.Second
 )
 
 // gathered takes the reports of sweeps.
@@ -64,7 +66,7 @@ func (t *Trading) recover(ctx context.Context, state *journal.State, o *OrderOpt
 	c := &recovery.Case{Names: recovery.Names{Instruments: t.Instruments, Venues: s.names, Currencies: t.Currencies, Reporting: t.Reporting}, State: state,
 		Policy: o.Open, Balances: t.Assembly.Ledger.Balances, Shared: s.shared, Within: cmp.Or(o.Within, acceptWithin)}
 	until := s.clock.Now() + recoverWithin
-	said := map[string]bool{}
+	said, differed := map[string]bool{}, 0
 	for n := uint64(0); ; {
 		s.since = s.clock.Now()
 		sweep, err := s.sweepAll(ctx, t.sweepFrom(state))
@@ -88,8 +90,16 @@ func (t *Trading) recover(ctx context.Context, state *journal.State, o *OrderOpt
 		}
 		switch {
 		case len(v.Cancel) == 0 && v.Wait == 0 && len(v.Differences) > 0:
-			return nil, &differs{v.Differences}
+			// A sweep is not one instant: an order that stands may fill between its list and the balances.
+			if differed++; differed == differMost {
+				return nil, &differs{v.Differences}
+			}
 		case len(v.Cancel) == 0 && v.Wait == 0:
+			for i := range v.News {
+				if !t.journal.Report(&v.News[i]) {
+					return nil, errors.New("the journal has no room for what recovery found; move it to a larger disk")
+				}
+			}
 			return &v.Opening, nil
 		case s.clock.Now() > until:
 			return nil, &differs{[]string{fmt.Sprintf("%d of our orders cannot be ended, and the fate of %d is not proven, after %s; look at the venues, then start again",

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"oneprice/books/venue"
+	"oneprice/engine/recovery"
 	"oneprice/feeds/binance/binancesim"
 	"oneprice/feeds/coinbase/coinbasesim"
 	"oneprice/feeds/kraken/krakensim"
@@ -57,6 +59,7 @@ func liveChild(t *testing.T, dir string, tell func(uint64)) {
 	ctx, stop := context.WithTimeout(context.Background(), 2*patience)
 	defer stop()
 	o := w.options(dir)
+	o.Open, o.Log = recovery.Adopt, slog.New(slog.NewTextHandler(os.Stderr, nil))
 	o.Started, o.Queued = func(l *Live) { tell(l.writer.Epoch()) }, tell
 	_, err := RunLive(ctx, o)
 	require.NoError(t, err)

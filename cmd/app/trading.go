@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/engine"
 	"oneprice/engine/audit"
@@ -220,12 +219,6 @@ func (t *Trading) takers(cfg *engine.LoopConfig) error {
 	for i, g := range t.orders.gateways {
 		if g != nil {
 			cfg.Gateways[i] = g
-		}
-	}
-	d := t.Engine.Desk()
-	for i := range d.Orders {
-		if o := &d.Orders[i]; o.State != desk.NoOrder && !o.State.Done() { // adopted: its gateway has to know the slot
-			t.orders.gateways[o.Venue].Adopt(o)
 		}
 	}
 	cfg.Reports, cfg.Journal = t.orders.rings(), t.journal

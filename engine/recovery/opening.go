@@ -155,10 +155,7 @@ func (c *Case) news(l *ledger.Ledger, e *evidence, fills map[venue.ID]fixed.Cash
 		}
 		o := byID[r.Client]
 		if r.Client == 0 || o == nil {
-			if r.Client != 0 {
-				v.did("trade %s of %s belongs to order %s, which the journal holds as ended", r.RefBytes(), in.Name, ID(r.Client))
-			}
-			continue // what it did shows in the balances
+			continue // of somebody else, or of an order that had ended: what it did shows in the balances
 		}
 		f := *r
 		if f.Fill = orders.Increment(&o.Order, r); f.Fill <= 0 {
@@ -168,6 +165,7 @@ func (c *Case) news(l *ledger.Ledger, e *evidence, fills map[venue.ID]fixed.Cash
 		fills[r.Venue]++
 		v.did("trade %s of order %s, %s %s at %s, was not in the journal and is booked", r.RefBytes(), ID(o.Client), fixed.Decimal(f.Fill, in.QtyScale), in.Name, fixed.Decimal(f.Price, in.PriceScale))
 		c.fill(l, &f, o.Side, v)
+		v.News = append(v.News, f)
 	}
 	for i := range v.Opening.Orders {
 		a := &v.Opening.Orders[i]

@@ -80,6 +80,9 @@ type Verdict struct {
 	Differences []string
 	// Did says what was found and done about it, in whole sentences.
 	Did []string
+	// News are the fills that were not in the journal: it must have them before the session begins, or it would take them for
+	// new when their venue repeats them.
+	News []venue.Report
 	// Opening is what the engine begins with.
 	Opening Opening
 }
