@@ -65,14 +65,18 @@ func (p product) decoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
 
 func (p product) adapter(more ...string) wire.Adapter {
 	a := wire.Adapter{
-		Name:       p.name,
-		Detect:     func(kind, request string, msg []byte) bool { return p.detect(kind, request, msg) },
-		Discover:   func() wire.Discoverer { return newDiscoverer(p) },
-		Listings:   p.listings(),
-		Load:       p.load,
-		Decoder:    p.decoder,
-		Limits:     func(c *wire.Clock) *wire.Limits { return limits(p.name, c) },
-		Feed:       p.feed,
+		Name:     p.name,
+		Detect:   func(kind, request string, msg []byte) bool { return p.detect(kind, request, msg) },
+		Discover: func() wire.Discoverer { return newDiscoverer(p) },
+		Listings: p.listings(),
+		Load:     p.load,
+		Decoder:  p.decoder,
+		Limits:   func(c *wire.Clock) *wire.Limits { return limits(p.name, c) },
+		Feed:     p.feed,
+		Lacks: map[wire.Capability]string{
+			wire.Nonces:       "requests carry a time and a window",
+			wire.BookChecksum: "the book has ids and no checksum",
+		},
 		BlindSpots: append(append([]string(nil), blind...), more...),
 	}
 	if p.kind == venue.Spot {

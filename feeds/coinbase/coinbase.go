@@ -40,6 +40,13 @@ var Adapter = wire.Adapter{
 	Gateway: func(cfg wire.GatewayConfig) (wire.Gateway, error) {
 		return NewGateway(GatewayOptions{GatewayConfig: cfg})
 	},
+	Lacks: map[wire.Capability]string{
+		wire.StopLoss:      "a stop has a limit price",
+		wire.FillIDs:       "the user channel tells totals",
+		wire.BalanceStream: "no channel tells balances",
+		wire.Nonces:        "tokens carry a time",
+		wire.BookChecksum:  "the connection is numbered and has no checksum",
+	},
 	BlindSpots: []string{
 		"There is no checksum: a level that was altered in transit is seen only when the text is no longer a valid number on the grid or when the book crosses.",
 		"sequence_num numbers the connection, not the book: a gap makes every book of the connection stale, whichever message was lost.",

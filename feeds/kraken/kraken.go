@@ -47,6 +47,9 @@ var Adapter = wire.Adapter{
 		}
 		return NewGateway(GatewayOptions{GatewayConfig: cfg, Tier: tier, NoDeadMan: cfg.Shared})
 	},
+	Lacks: map[wire.Capability]string{
+		wire.FOK: "websocket v2 takes GTC, IOC and GTD",
+	},
 	BlindSpots: []string{
 		"The checksum covers the best ten levels of each side: a change lost or altered below them is seen only when it rises into them.",
 		"There is no sequence: a lost message is seen at the next one of the same pair, and only if it moved the best ten levels.",

@@ -58,6 +58,8 @@ type Adapter struct {
 	Feed func(FeedConfig) (Feeder, error)
 	// Gateway makes the order side; nil where the adapter has none yet. The error says what is missing, never a key.
 	Gateway func(GatewayConfig) (Gateway, error)
+	// Lacks is what the venue, or this adapter, does not offer, each with its reason in a few words.
+	Lacks map[Capability]string
 	// BlindSpots says, a sentence each, which damage the venue's own rules cannot show.
 	BlindSpots []string
 }

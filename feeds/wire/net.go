@@ -61,6 +61,11 @@ func NewClock(phased bool) *Clock {
 	return &Clock{anchor: now, utc: now.UnixNano(), phased: phased}
 }
 
+// Off is this clock as a machine would show it whose time is wrong by d. Its waits are as long.
+func (c *Clock) Off(d venue.Nanos) *Clock {
+	return &Clock{anchor: c.anchor, utc: c.utc + int64(d), phased: c.phased}
+}
+
 // Now is UTC in nanoseconds; it never goes back.
 func (c *Clock) Now() venue.Nanos { return venue.Nanos(c.utc + int64(time.Since(c.anchor))) }
 

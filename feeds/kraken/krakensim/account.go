@@ -193,6 +193,16 @@ func (s *Sim) Balance(key, asset string) (total, held decimal.Decimal) {
 	return total, held
 }
 
+// Touch is the best level of a side now.
+func (s *Sim) Touch(symbol string, side venue.Side) venue.Level {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.find(symbol); p != nil {
+		return p.Book.Best(side)
+	}
+	return venue.Level{}
+}
+
 // AccountCounters are the tallies of an account, nil for none.
 func (s *Sim) AccountCounters(key string) *AccountCounters {
 	if a := s.account(key); a != nil {
