@@ -12,7 +12,7 @@ PEERS    := bench/peers
 peers     = if out=$$(cd $(PEERS) && $(GO) mod download 2>&1); then cd $(PEERS) && $(1); else echo "SKIPPED $(PEERS): its modules cannot be downloaded ($$(echo "$$out" | tail -1))"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help build fmt check test long race fuzz bench bench-readme demo backtest
+.PHONY: help build fmt check test long race fuzz bench bench-readme demo backtest conform conform-readme
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,3 +66,9 @@ backtest: build ## the main job: recorded markets through the whole engine (a ge
 	  echo "no recordings at $(DATA): using a generated one"; \
 	  $(BIN) backtest --config backtest-zero-fee --out out/backtest --synthetic 7; \
 	fi
+
+conform: ## every conformance card at every simulated venue, as a table
+	$(GO) test ./feeds/conform -count=1 -show
+
+conform-readme: ## write the table of the cards into feeds/conform/README.md
+	$(GO) test ./feeds/conform -count=1 -update

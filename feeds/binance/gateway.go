@@ -55,6 +55,7 @@ type Gateway struct {
 	shut   atomic.Int64         // the venue wants to hear nothing before then
 	full   atomic.Int64         // nor a new order before then
 	offset atomic.Int64         // the venue's clock less ours
+	gone   atomic.Int64         // when all orders were last told to go
 	queue  chan venue.Command   // cancels for REST
 
 	mu      sync.Mutex // everything below
@@ -319,6 +320,7 @@ func (g *Gateway) cancelAll(l *line, c *venue.Command, now, at venue.Nanos) venu
 	if g.o.Shared {
 		return g.cancelOurs(l, c, at)
 	}
+	g.gone.Store(int64(now))
 	var all venue.Sent
 	for _, in := range g.o.Instruments {
 		if c.Inst != 0 && c.Inst != in.Inst {

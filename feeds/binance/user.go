@@ -1,6 +1,7 @@
 package binance
 
 import (
+	"bytes"
 	"github.com/valyala/fastjson"
 
 	"oneprice/books/fixed"
@@ -132,7 +133,7 @@ func (g *Gateway) moved(x *execution, kind string, e *fastjson.Value) bool {
 			}
 			g.ends(venue.Expired, x.i, x.owner, x.cum, why, x.recv, x.at)
 		default:
-			g.ends(venue.Cancelled, x.i, x.owner, x.cum, s.whose(), x.recv, x.at)
+			g.ends(venue.Cancelled, x.i, x.owner, x.cum, g.whose(s, x.recv), x.recv, x.at)
 		}
 	case "REJECTED":
 		if current {
@@ -142,9 +143,9 @@ func (g *Gateway) moved(x *execution, kind string, e *fastjson.Value) bool {
 	return true
 }
 
-// whose is who cancelled the order: ourselves, if we had asked for it.
-func (s *slot) whose() venue.Reason {
-	if s.quitID.Load() != 0 {
+// whose is who cancelled the order: ourselves, if we had asked for it, or for the end of all.
+func (g *Gateway) whose(s *slot, now venue.Nanos) venue.Reason {
+	if s.quitID.Load() != 0 || now-venue.Nanos(g.gone.Load()) < g.o.Answer {
 		return venue.UserCancel
 	}
 	return venue.VenueCancel
@@ -211,6 +212,9 @@ func (g *Gateway) stranger(x *execution, kind string, e *fastjson.Value) bool {
 			return false
 		}
 		return true
+	}
+	if k == venue.Cancelled && bytes.HasSuffix(e.GetStringBytes("c"), []byte(goneMark)) {
+		r.Reason = venue.UserCancel
 	}
 	r.Price, r.Cum, r.Open = x.price, x.cum, x.qty
 	setNumber(r, x.order)

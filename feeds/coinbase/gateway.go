@@ -88,6 +88,9 @@ type Gateway struct {
 	// all is the venue's allowance, orders the share of it for new orders and edits.
 	all, orders *wire.Limiter
 	look        chan struct{} // asks for a comparison now
+	// denials is how often in a row the user channel was refused; too many end Run by way of failed.
+	denials atomic.Int32
+	failed  chan error
 
 	mu      sync.Mutex
 	ctx     context.Context // of Run
@@ -135,7 +138,7 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	}
 	g := &Gateway{GatewayOptions: o, target: r.target, rest: r, pool: r.pool, symbols: map[string]*venue.Instrument{},
 		news: make(chan venue.Command, queued), cancels: make(chan venue.Command, queued), creating: make([]atomic.Uint64, o.Slots+1),
-		all: r.all, orders: wire.NewLimiter(o.Clock, ordersPerSecond, venue.Second), look: make(chan struct{}, 1),
+		all: r.all, orders: wire.NewLimiter(o.Clock, ordersPerSecond, venue.Second), look: make(chan struct{}, 1), failed: make(chan error, 3),
 		tracks: map[uint64]*track{}, byID: map[string]*track{}, waiting: map[uint64][]venue.Command{}}
 	for _, in := range o.Instruments {
 		for int(in.Inst) >= len(g.insts) {
@@ -161,36 +164,34 @@ func (g *Gateway) Run(ctx context.Context, out venue.Reports) error {
 	g.mu.Lock()
 	g.ctx, g.out = ctx, out
 	g.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var wg sync.WaitGroup
-	errs := make(chan error, 1)
 	for i := range g.Senders + 1 {
 		s := newSender(g, i == 0, g.Seed+uint64(i))
 		wg.Go(func() { s.run(ctx) })
 	}
 	wg.Go(func() {
 		if err := g.pool.Run(ctx); ctx.Err() == nil { // it ends with ctx, or because its clock failed
-			errs <- err
+			g.failed <- err
 		}
 	})
 	wg.Go(func() {
 		if err := g.session.Run(ctx); err != nil {
-			errs <- err
+			g.failed <- err
 		}
 	})
 	wg.Go(func() { g.compare(ctx) })
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-errs:
-		err = fmt.Errorf("coinbase: gateway: %w", err)
-	}
-	if err != nil {
-		return err // of assembly: the process stops, and ctx with it
+	case err = <-g.failed:
+		cancel()
 	}
 	wg.Wait()
 	g.rest.client.CloseIdleConnections()
 	g.empty()
-	return nil
+	return err
 }
 
 // empty reports what was queued and will not leave any more.

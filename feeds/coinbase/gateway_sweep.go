@@ -282,11 +282,12 @@ func (g *Gateway) tell(ctx context.Context, out venue.Reports, o *listed, trades
 		return
 	}
 	t := g.adopt(&o.stated)
-	t.unsure = !t.ended // has it acknowledged again
+	over := t.ended
+	t.unsure = !over // has it acknowledged again
 	if t.kind == venue.NoType {
 		t.kind = o.kind
 	}
-	if !t.ended && o.status != failed && o.status != noPhase {
+	if !over && o.status != failed && o.status != noPhase {
 		g.ack(ctx, out, t, o.id, venue.Recovered, o.recv, o.at)
 	}
 	var cum fixed.Qty
@@ -316,6 +317,9 @@ func (g *Gateway) tell(ctx context.Context, out venue.Reports, o *listed, trades
 		g.say(ctx, out, r)
 	}
 	g.book(ctx, out, &o.stated, venue.Recovered)
+	if over && o.status.ends() { // Run has said so; who sweeps may not have heard it
+		g.sayEnd(ctx, out, t, &o.stated, venue.Recovered, false)
+	}
 }
 
 // foreign reports an order that another placed and its trades since the instant.

@@ -283,11 +283,19 @@ func derive(value decimal.Decimal, qty fixed.Qty, in *venue.Instrument, side ven
 	return price, price + step, part, price+step > 0
 }
 
-// end reports the end of an order. One that is filled whole has ended with its last Fill.
+// end ends an order.
 func (g *Gateway) end(ctx context.Context, out venue.Reports, t *track, s *stated, flags uint8) {
 	doubt := t.nextUntil != 0
 	t.ended, t.unsure, t.nextUntil = true, false, 0
 	g.forget(t)
+	if s.status == failed {
+		g.count.Rejects.Add(1)
+	}
+	g.sayEnd(ctx, out, t, s, flags, doubt)
+}
+
+// sayEnd reports how an order ended. One that is filled whole has ended with its last Fill, unless an edit was in doubt.
+func (g *Gateway) sayEnd(ctx context.Context, out venue.Reports, t *track, s *stated, flags uint8, doubt bool) {
 	kind, why := venue.Cancelled, s.reason
 	switch {
 	case s.status == filled:
@@ -301,7 +309,6 @@ func (g *Gateway) end(ctx context.Context, out venue.Reports, t *track, s *state
 		if why == venue.OK {
 			why = venue.VenueRejected
 		}
-		g.count.Rejects.Add(1)
 	case s.status == expired:
 		kind = venue.Expired
 	case t.tif != venue.GTC && t.tif != venue.NoTIF && why != venue.SelfTradePrevented:

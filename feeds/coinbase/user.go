@@ -87,7 +87,7 @@ func (d *userDecoder) Decode(recv venue.Nanos, msg []byte) ([]venue.Event, venue
 		return nil, venue.Malformed
 	}
 	if wire.Is(v.Get("type"), "error") {
-		d.g.count.Auth.Add(1)
+		d.g.denied(v.GetStringBytes("message"))
 		d.g.session.Restart() // not subscribed: another connection brings other tokens
 		return nil, venue.AuthFailed
 	}
@@ -107,6 +107,17 @@ func (d *userDecoder) Decode(recv venue.Nanos, msg []byte) ([]venue.Event, venue
 		why = venue.SequenceGap
 	}
 	return nil, why
+}
+
+// mostDenials in a row are no accident of a token or of the venue's.
+const mostDenials = 5
+
+// denied takes a refusal of the user channel.
+func (g *Gateway) denied(why []byte) {
+	g.count.Auth.Add(1)
+	if g.denials.Add(1) == mostDenials {
+		g.failed <- &wire.Error{Venue: "coinbase", Op: "user channel", Kind: wire.Auth, Err: fmt.Errorf("account %q: the venue refuses the key: %.200q", g.Account, why)}
+	}
 }
 
 // orders takes the events of one message.
@@ -140,6 +151,7 @@ func (d *userDecoder) orders(recv venue.Nanos, v *fastjson.Value) venue.Reason {
 		}
 		if wire.Is(e.Get("type"), "snapshot") && len(list) < snapshotBatch && !d.whole {
 			d.whole = true
+			g.denials.Store(0)
 			g.hears.Store(true)
 			if d.again {
 				g.lost() // the channel is back: what was missed can be asked for

@@ -71,14 +71,15 @@ func (f fate) over() bool { return f.ends > 0 || f.proven || f.open > 0 && f.cum
 
 // of is the fate of an order.
 func (t *T) of(client uint64) (f fate) {
-	slot := t.slots[client]
 	seen := map[string]bool{}
-	for _, r := range t.got.where(func(r *venue.Report) bool { return r.Client == client && (r.Slot == 0 || r.Slot == slot) }) {
+	for _, r := range t.got.where(func(r *venue.Report) bool { return r.Client == client && (r.Slot == 0 || r.Slot != t.other) }) {
 		f.saw[r.Kind]++
 		f.last = r
 		switch r.Kind {
 		case venue.Ack, venue.Amended:
-			f.open, f.price = r.Open, r.Price
+			if r.Open > 0 { // a venue may not state it where the order is another run's
+				f.open, f.price = r.Open, r.Price
+			}
 			if id := string(r.RefBytes()); id != "" {
 				f.ref = id
 			}
@@ -116,8 +117,11 @@ func (t *T) ordersDiffer() string {
 		open bool
 		n    int
 	}
-	venueHas, names := map[uint64]*held{}, map[string]bool{}
+	venueHas, names, known := map[uint64]*held{}, map[string]bool{}, t.known()
 	for _, o := range t.sim.Orders() {
+		if o.Client == 0 { // somebody else's, or one of ours that lost its name when all were cancelled
+			o.Client = known[o.ID]
+		}
 		if o.Client == 0 {
 			continue
 		}
@@ -156,6 +160,15 @@ func (t *T) ordersDiffer() string {
 		return fmt.Sprintf("the venue has %x, which nobody placed", client)
 	}
 	return ""
+}
+
+// known are our orders by the venue's ids, as far as reports have told them.
+func (t *T) known() map[string]uint64 {
+	ids := map[string]uint64{}
+	for _, r := range t.got.where(func(r *venue.Report) bool { return r.Client != 0 && (r.Kind == venue.Ack || r.Kind == venue.Amended) }) {
+		ids[string(r.RefBytes())] = r.Client
+	}
+	return ids
 }
 
 // moneyDiffers names a currency of which fills and fees do not lead from the opening balance to the venue's. Each fill may

@@ -36,7 +36,12 @@ var changeCards = []Card{
 		ghost := t.resting()
 		ghost.Slot = 0
 		t.send(t.about(venue.Cancel, ghost, 0, 0))
-		require.Equal(t, venue.UnknownTarget, t.sees(ghost, venue.CancelRejected).Reason)
+		var said []venue.Report
+		t.until("the refusal", func() bool {
+			said = t.got.where(func(r *venue.Report) bool { return r.Client == ghost.Client })
+			return len(said) > 0
+		})
+		require.Equal(t, []any{venue.CancelRejected, venue.UnknownTarget, uint32(0)}, []any{said[0].Kind, said[0].Reason, said[0].Slot})
 	}},
 	{Number: 34, Says: "amends an order to less", Run: func(t *T) {
 		c := t.placed(t.order(venue.Buy, venue.Limit, venue.GTC, t.away(venue.Buy, 2000), t.lots(3)))
@@ -92,7 +97,11 @@ func (t *T) onSecond() *venue.Command {
 func (t *T) amended(c *venue.Command, price fixed.Price, qty fixed.Qty) {
 	t.Helper()
 	a := t.send(t.about(venue.Amend, c, price, qty))
-	t.until("the amend", func() bool { f := t.of(c.Client); return f.saw[venue.Amended] > 0 && f.last.Seq == a.Client })
+	t.until("the amend", func() bool {
+		return len(t.got.where(func(r *venue.Report) bool {
+			return r.Kind == venue.Amended && r.Client == c.Client && r.Seq == a.Client
+		})) > 0
+	})
 	r := t.sees(c, venue.Amended)
 	require.Equal(t, []any{price, qty}, []any{r.Price, r.Open})
 	o := t.one(c)

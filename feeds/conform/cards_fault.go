@@ -52,7 +52,7 @@ var faultCards = []Card{
 			b = t.resting()
 			return t.gw.Submit(b) == venue.Out
 		})
-		t.until("its fate", func() bool { f := t.of(b.Client); return f.saw[venue.Ack]+f.ends > 0 })
+		t.until("its fate", func() bool { f := t.of(b.Client); return f.saw[venue.Ack] > 0 || f.over() })
 		t.ready()
 		t.placed(t.resting())
 		t.cancelled(a)
@@ -66,7 +66,7 @@ var faultCards = []Card{
 		b := t.placed(t.resting())
 		k := t.sweep(0)
 		for _, c := range []*venue.Command{a, b} {
-			require.Len(t, k.where(func(r *venue.Report) bool { return r.Kind == venue.Ack && r.Client == c.Client }), 1)
+			require.NotEmpty(t, k.where(func(r *venue.Report) bool { return r.Kind == venue.Ack && r.Client == c.Client }))
 		}
 		require.Empty(t, t.balancesDiffer(k))
 	}},
@@ -124,6 +124,7 @@ func (t *T) survives(f venuesim.Fault) {
 // life lets an order be placed, amended, filled in part and cancelled under a fault.
 func (t *T) life(f venuesim.Fault) {
 	t.Helper()
+	t.patient = true // a stream that sees a gap may be opened anew
 	t.set(f)
 	c := t.placed(t.order(venue.Buy, venue.Limit, venue.GTC, t.away(venue.Buy, 2000), t.lots(4)))
 	t.amended(c, c.Price, t.lots(3))

@@ -97,6 +97,8 @@ type Card struct {
 	// Acts is how busy the market is, 0 not at all. Late is by how much the gateway's clock is behind the venue's.
 	Acts int64
 	Late venue.Nanos
+	// Solo cards run while no other does.
+	Solo bool
 	// Alone cards make their gateway themselves, or none.
 	Alone bool
 	Run   func(*T)

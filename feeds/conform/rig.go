@@ -52,11 +52,13 @@ type T struct {
 	lost   atomic.Int64
 	stop   func() error // of the gateway
 
-	next   uint64
-	marked int               // see mark
-	slots  map[uint64]uint32 // by client id
-	sides  map[uint64]venue.Side
-	alias  map[uint64]uint64 // an amend's client id to its order's
+	next    uint64
+	marked  int               // see mark
+	slots   map[uint64]uint32 // by client id
+	sides   map[uint64]venue.Side
+	patient bool              // see send
+	other   uint32            // a slot whose order has the client id of another
+	alias   map[uint64]uint64 // an amend's client id to its order's
 }
 
 // open starts the venue of a card and learns its instruments.
@@ -80,7 +82,7 @@ func open(tb testing.TB, v *Venue, c *Card) *T {
 	t.feed.Instruments = t.instruments(ls)
 	t.in = t.feed.Instruments[0]
 	t.cfg = wire.GatewayConfig{Venue: ours, Instruments: t.feed.Instruments, Currency: t.currency, Net: n, Clock: clock.Off(-c.Late), WS: l.WS, REST: l.REST,
-		Kill: &t.kill, Slots: 1024, Account: "cards", Tier: l.Tier, Key: l.Key, Secret: l.Secret, Lost: func() { t.lost.Add(1) }, Seed: 3}
+		Kill: &t.kill, Slots: 4096, Account: "cards", Tier: l.Tier, Key: l.Key, Secret: l.Secret, Lost: func() { t.lost.Add(1) }, Seed: 3}
 	return t
 }
 
