@@ -162,6 +162,8 @@ type simAddress struct {
 	Venue string `json:"venue"`
 	WS    string `json:"ws"`
 	REST  string `json:"rest"`
+	// SBE is where its binary streams are.
+	SBE string `json:"sbe,omitempty"`
 }
 
 func (c *cli) sim() *cobra.Command {
@@ -197,7 +199,7 @@ from its first line, and ends with it.`,
 			r := simReport{}
 			e := s.Edges()
 			for _, v := range s.Venues {
-				r.Venues = append(r.Venues, simAddress{v.name, e.WS[v.name], e.REST[v.name]})
+				r.Venues = append(r.Venues, simAddress{v.name, e.WS[v.name], e.REST[v.name], v.binary})
 			}
 			if err := c.print(r, func(w io.Writer) {
 				for _, v := range r.Venues {

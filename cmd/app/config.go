@@ -42,6 +42,8 @@ type VenueConfig struct {
 	Latency LatencyConfig `yaml:"latency" want:"write how long orders and answers travel, for paper: order, report"`
 	// Account is what signs its orders when they are live; paper needs none.
 	Account *AccountConfig `yaml:"account,optional"`
+	// Feed is the form of its market data. The binary one is asked for with the account's key.
+	Feed FeedFormat `yaml:"feed,optional"`
 }
 
 // FeesConfig is the fee tier of the account. Unknown means the worst tier of the venue's schedule.

@@ -15,7 +15,9 @@ import (
 	"oneprice/feeds/binance/binancesim"
 	"oneprice/feeds/coinbase/coinbasesim"
 	"oneprice/feeds/kraken/krakensim"
+	"oneprice/feeds/sign"
 	"oneprice/feeds/venuesim"
+	"oneprice/feeds/wire"
 
 	"github.com/shopspring/decimal"
 )
@@ -38,8 +40,8 @@ type simVenue struct {
 	account *simAccount // nil where nobody may trade
 	// holds is what the account has of a currency by the simulator's own books.
 	holds func(currency string) decimal.Decimal
-	// private is the base address of the private socket.
-	private string
+	// private is the base address of the private socket, binary that of the binary streams, "" where there are none.
+	private, binary string
 }
 
 // Simulators are the demo's venues on loopback sockets, sharing one market.
@@ -88,10 +90,11 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 	}{
 		{"binance", []venuesim.PairConfig{m.pair("BTCUSDT", m.btc, 1, 2, 5, 2000, 1), m.pair("ETHUSDT", m.eth, 1, 2, 4, 5000, 1)}, func(v *simVenue) error {
 			x, err := binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 10, ActsPerMs: simActs,
-				DepthEvery: 20 * venue.Millisecond, Pairs: v.pairs, Accounts: v.account.atBinance()})
+				DepthEvery: 20 * venue.Millisecond, Pairs: v.pairs, Accounts: v.account.atBinance(), SBE: v.binary})
 			if err != nil {
 				return err
 			}
+			v.binary = "ws://" + x.SBEAddr()
 			v.sim, v.holds = x, func(ccy string) decimal.Decimal {
 				for _, f := range x.Balances(string(v.account.Key.Reveal())) {
 					if f.Asset == ccy {
@@ -150,11 +153,17 @@ func (o *SimOptions) venue(i int, name string, pairs []venuesim.PairConfig) (sim
 	if v.address, err = portAfter(o.Address, i); err != nil {
 		return v, &UsageError{fmt.Errorf("simulators: %w", err)}
 	}
+	if v.binary, err = portAfter(o.Address, i+simVenues); err != nil {
+		return v, &UsageError{fmt.Errorf("simulators: %w", err)}
+	}
 	if o.Accounts != nil {
 		v.account, err = newSimAccount(name, o.Accounts)
 	}
 	return v, err
 }
+
+// simVenues is how many venues are simulated: the ports behind theirs are for binary streams.
+const simVenues = 3
 
 // portAfter is the address n ports after one with a port, and the same for port 0.
 func portAfter(address string, n int) (string, error) {
@@ -181,6 +190,23 @@ func (s *Simulators) Edges() Edges {
 	e.WS, e.REST, e.PrivateWS = map[string]string{}, map[string]string{}, map[string]string{}
 	for _, v := range s.Venues {
 		e.WS[v.name], e.REST[v.name], e.PrivateWS[v.name] = "ws://"+v.sim.Addr(), "http://"+v.sim.Addr(), v.private
+	}
+	return e
+}
+
+// edgesFor are the addresses for a config: some of its venues' market data may be binary. Where nobody has an account any key
+// will do.
+func (s *Simulators) edgesFor(c *Config) Edges {
+	e := s.Edges()
+	e.Keys = map[string]sign.Secret{}
+	for _, v := range s.Venues {
+		if at := c.Venues.Find(v.name); at == nil || wire.Format(at.Feed) != wire.SBE {
+			continue
+		}
+		e.WS[v.name], e.Keys[v.name] = v.binary, sign.SecretOf("the demo", []byte("demo"))
+		if v.account != nil {
+			e.Keys[v.name] = v.account.Key
+		}
 	}
 	return e
 }
@@ -276,6 +302,10 @@ func Demo(ctx context.Context, o DemoOptions) (*LiveResult, error) {
 
 // demo serves, and runs the engine against what it serves until ctx ends.
 func (s *Simulators) demo(ctx context.Context, o DemoOptions) (*LiveResult, error) {
+	c, err := ReadConfig(o.Config, nil)
+	if err != nil {
+		return nil, err
+	}
 	serving, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.Run(serving) }()
@@ -284,7 +314,7 @@ func (s *Simulators) demo(ctx context.Context, o DemoOptions) (*LiveResult, erro
 		return <-served
 	})
 	var judge *judge
-	r, err := RunLive(ctx, LiveOptions{Edges: s.Edges(), Config: o.Config, Out: o.Out, Mode: "demo", Accounts: s.accounts(), Fresh: true, Holds: s.holds, Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Log: o.Log, Seed: o.Seed,
+	r, err := RunLive(ctx, LiveOptions{Edges: s.edgesFor(c), Config: o.Config, Out: o.Out, Mode: "demo", Accounts: s.accounts(), Fresh: true, Holds: s.holds, Wait: o.Wait, Metrics: o.Metrics, Profile: o.Profile, Log: o.Log, Seed: o.Seed,
 		Status: o.Status, Queued: o.Queued, Started: o.Started,
 		Tap:  func(l *Live) engine.Tap { judge = newJudge(l, s); return judge },
 		Over: func() { over() }}) // its error is looked at below, whatever became of the session

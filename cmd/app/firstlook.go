@@ -61,11 +61,15 @@ func firstLook(ctx context.Context, c *Config, facts *Facts, e Edges, faults *fa
 			continue
 		}
 		// Books alone: they show a price, and the feed proper needs what the venue's budgets have left.
-		f, err := v.Adapter.Feed(wire.FeedConfig{Venue: venue.ID(id), Instruments: ins, Net: e.Net, Clock: e.Clock, TLS: e.TLS, WS: e.WS[v.Name], REST: e.REST[v.Name],
+		cfg := wire.FeedConfig{Venue: venue.ID(id), Instruments: ins, Net: e.Net, Clock: e.Clock, TLS: e.TLS, WS: e.WS[v.Name], REST: e.REST[v.Name],
 			Limits: e.Limits[v.Adapter.Name], Snapshots: shared, Report: func(err *wire.Error) {
 				k.faulty[id].Store(true)
 				hear(err)
-			}})
+			}}
+		if err := e.form(c, v.Name, &cfg); err != nil {
+			return nil, err
+		}
+		f, err := v.Adapter.Feed(cfg)
 		if err != nil {
 			return nil, &UsageError{err}
 		}

@@ -15,6 +15,7 @@ import (
 	"oneprice/engine/recovery"
 	"oneprice/engine/ring"
 	"oneprice/feeds"
+	"oneprice/feeds/sign"
 	"oneprice/feeds/wire"
 
 	"github.com/shopspring/decimal"
@@ -29,6 +30,9 @@ type Edges struct {
 	WS, REST map[string]string
 	// PrivateWS are the base addresses of the private sockets by venue name, in the same way.
 	PrivateWS map[string]string
+	// Keys are what market data that are not for everybody are asked for with, by venue name; a venue that is not there is
+	// asked with the key of its account in the config.
+	Keys map[string]sign.Secret
 	// Limits are what each venue allows this address, by adapter: one set for all that reaches venues by these edges. Who
 	// opens the edges shares them.
 	Limits map[string]*wire.Limits
@@ -231,6 +235,9 @@ func (l *Live) feeds(o LiveOptions) error {
 		}
 		if v.Adapter.Feed == nil {
 			return &UsageError{fmt.Errorf("%s: the adapter %s has no live feed", v.Name, v.Adapter.Name)}
+		}
+		if err := o.form(l.Config, v.Name, &cfg); err != nil {
+			return err
 		}
 		f, err := v.Adapter.Feed(cfg)
 		if err != nil {

@@ -18,6 +18,7 @@ func (c *Config) validate(w *walker, facts *Facts) {
 		if _, err := feeds.ByName(string(v.Value.Adapter)); err != nil {
 			w.fault(w.line(path+".adapter"), path+".adapter", "%s", err)
 		}
+		v.Value.feed(w, path)
 	}
 	if len(c.Venues) > 250 {
 		w.fault(w.line("venues"), "venues", "there are %d; at most 250", len(c.Venues))
