@@ -56,7 +56,7 @@ bench-readme: ## write the table of the last make bench into bench/README.md
 	$(GO) test ./bench -count=1 -run TestReadme -update
 
 demo: build ## three simulated venues on this machine and the whole engine, for FOR (default 30s)
-	$(BIN) demo --for $(FOR)
+	$(BIN) demo --live-sim --for $(FOR)
 
 backtest: build ## the main job: recorded markets through the whole engine (a generated recording where DATA is absent)
 	@mkdir -p out

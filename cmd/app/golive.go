@@ -110,7 +110,7 @@ func (g *goLive) start(ctx context.Context, c *cli, o *LiveOptions) error {
 		}
 	}
 	o.Mode, o.Confirmed, o.Accounts, o.Waiver = modeLive, g.config, g.accounts, g.Paper.waived()
-	o.Open = recovery.Policy(g.config.Live.OpenOrders)
+	o.Open, o.Believe = recovery.Policy(g.config.Live.OpenOrders), g.config.Live.Balances == AdoptBalances
 	return nil
 }
 

@@ -76,6 +76,8 @@ type LiveOptions struct {
 	// Open is what becomes of our own orders that stand at the venues at the start; Fresh says that the venues are new.
 	Open  recovery.Policy
 	Fresh bool
+	// Believe takes the venues' word for balances that differ from our books.
+	Believe bool
 	// Within is how long after a request a venue may still accept it, 0 for what holds everywhere.
 	Within venue.Nanos
 	// Holds, where not nil, is what a venue's own books hold of a currency: simulators can say.
@@ -175,7 +177,7 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 func (l *Live) assemble(ctx context.Context, a *Assembly, o LiveOptions, policy engine.Policy, tick <-chan time.Time) error {
 	var orders *OrderOptions
 	if o.Accounts != nil {
-		orders = &OrderOptions{Edges: o.Edges, Accounts: o.Accounts, Open: o.Open, Fresh: o.Fresh, Within: o.Within, Spin: l.spin, Seed: o.Seed, Log: l.faults.log}
+		orders = &OrderOptions{Edges: o.Edges, Accounts: o.Accounts, Open: o.Open, Fresh: o.Fresh, Believe: o.Believe, Within: o.Within, Spin: l.spin, Seed: o.Seed, Log: l.faults.log}
 	}
 	shadow, err := keepWarm(policy, a.Config, a.Facts, o.Clock)
 	if err != nil {

@@ -57,6 +57,8 @@ type OrderOptions struct {
 	Accounts map[string]Account
 	// Open is what becomes of our own orders that stand at the venues when the session begins.
 	Open recovery.Policy
+	// Believe takes the venues' word for balances that differ from our books.
+	Believe bool
 	// Fresh: the venues are new with every session, as the demo's are; each then has a journal of its own.
 	Fresh bool
 	// Within is how long after a request a venue may still accept it, 0 for what holds everywhere.

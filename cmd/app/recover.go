@@ -64,7 +64,7 @@ func (t *Trading) recover(ctx context.Context, state *journal.State, o *OrderOpt
 		return nil, err
 	}
 	c := &recovery.Case{Names: recovery.Names{Instruments: t.Instruments, Venues: s.names, Currencies: t.Currencies, Reporting: t.Reporting}, State: state,
-		Policy: o.Open, Balances: t.Assembly.Ledger.Balances, Shared: s.shared, Within: cmp.Or(o.Within, acceptWithin)}
+		Policy: o.Open, Believe: o.Believe, Balances: t.Assembly.Ledger.Balances, Shared: s.shared, Within: cmp.Or(o.Within, acceptWithin)}
 	until := s.clock.Now() + recoverWithin
 	said, differed := map[string]bool{}, 0
 	for n := uint64(0); ; {

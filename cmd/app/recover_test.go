@@ -1,11 +1,14 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,4 +150,64 @@ func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
 		seen[id] = true
 	}
 	t.Logf("%d kills, %d orders; the last session took %s", times, len(ids), time.Since(began))
+}
+
+// Where the venues hold other balances than the config says, a session begins only if it may take the venues' word.
+func TestLive_balancesThatDifferStopTheStartUnlessTheVenuesAreBelieved(t *testing.T) {
+	t.Parallel()
+	c, err := ReadConfig("demo", nil)
+	require.NoError(t, err)
+	sims, err := NewSimulators(Machine(), SimOptions{Seed: 9, Address: "127.0.0.1:0", Accounts: c})
+	require.NoError(t, err)
+	serving, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- sims.Run(serving) }()
+	defer func() {
+		stop()
+		require.NoError(t, <-served)
+	}()
+	text, ok := exampleText("demo")
+	require.True(t, ok)
+	path := filepath.Join(t.TempDir(), "other.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), "coinbase: {USD: 500000,", "coinbase: {USD: 400000,", 1)), 0o600))
+	o := worldOf(sims).options(t.TempDir())
+	o.Config = path
+	_, err = RunLive(t.Context(), o)
+	require.ErrorContains(t, err, "the start is refused, since books and venues differ:\n  coinbase: the venue states 500000 USD free, our books say 400000")
+
+	var said bytes.Buffer
+	o.Out, o.Believe, o.Holds, o.Log = t.TempDir(), true, sims.holds, slog.New(slog.NewTextHandler(&said, nil))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	o.Status = func(l *Live) {
+		if l.Newest.Orders.Fills > 5 {
+			cancel()
+		}
+	}
+	r, err := RunLive(ctx, o)
+	require.NoError(t, err)
+	require.Contains(t, said.String(), "coinbase: the venue's word is taken for 500000 USD; our books said 400000")
+	require.Zero(t, r.PositionMismatch, "%v", r.Mismatches)
+}
+
+// The demo's orders travel through the real gateways, and at its end the simulators' own books of account agree with ours.
+func TestDemo_liveSimAgreesWithTheVenuesBooks(t *testing.T) {
+	t.Parallel()
+	r := run(t, "demo", "--live-sim", "--for", "6s", "--seed", "3", "--json", "--out", t.TempDir(), "--metrics", "")
+	require.Equal(t, ExitOK, r.code, r.err)
+	var v LiveResult
+	require.NoError(t, json.Unmarshal([]byte(r.out), &v))
+	require.True(t, v.AuditOK)
+	require.Positive(t, v.Orders)
+	require.Positive(t, v.Fills)
+	require.Zero(t, v.UnknownNow)
+	require.Zero(t, v.PositionMismatch, "%v", v.Mismatches)
+	require.Empty(t, v.OpenAtExit)
+	require.Len(t, v.Venues, 3)
+	for name, x := range v.Venues {
+		require.Positive(t, x.OrdersSent, name)
+		require.Positive(t, x.Acks, name)
+		require.Positive(t, x.Fills, name)
+		require.Zero(t, x.UnknownNow, name)
+	}
 }

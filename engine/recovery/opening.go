@@ -195,7 +195,12 @@ func (c *Case) compare(d *desk.Desk, e *evidence, fills map[venue.ID]fixed.Cash,
 		for ccy := 1; ccy < len(c.Currencies); ccy++ {
 			b := balance{venue.ID(id), venue.Ccy(ccy)}
 			ours, free, slack := d.Balances[id][ccy], e.free[b], 2*(fills[b.venue]+fixed.Cash(c.State.Filled))+1
-			if free > ours+slack || free < ours-held[b]-slack {
+			differs := free > ours+slack || free < ours-held[b]-slack
+			if differs && c.Believe && held[b] == 0 {
+				v.did("%s: the venue's word is taken for %s %s; our books said %s", c.Venues[id], fixed.Decimal(free, fixed.CashScale), c.Currencies[ccy],
+					fixed.Decimal(ours, fixed.CashScale))
+				stated[b] = free
+			} else if differs {
 				v.differ("%s: the venue states %s %s free, our books say %s%s", c.Venues[id], fixed.Decimal(free, fixed.CashScale), c.Currencies[ccy],
 					fixed.Decimal(ours, fixed.CashScale), c.held(held[b]))
 			} else if held[b] == 0 {

@@ -51,6 +51,8 @@ type Case struct {
 	Names
 	State  *journal.State
 	Policy Policy
+	// Believe takes a venue's word for balances that differ, and says so; otherwise nothing is traded.
+	Believe bool
 	// Balances are the config's: what a first start, without a checkpoint, begins with.
 	Balances []ledger.Opening
 	// Shared says, by venue, that others trade on the account: their orders are left alone and its balances prove nothing.

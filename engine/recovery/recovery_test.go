@@ -93,6 +93,15 @@ func TestJudge_fillThatNobodyShowsLeavesABalanceThatDiffers(t *testing.T) {
 	require.Equal(t, []string{"a: the venue states 600 USD free, our books say 900", "a: the venue states 9 X free, our books say 6"}, v.Differences)
 }
 
+func TestJudge_venuesWordIsTakenWhereTheConfigSaysSo(t *testing.T) {
+	c := rig(Cancel)
+	c.Believe = true
+	v := c.Judge(sweep(thousandUS-400*oneCoin, 9*oneCoin, says(venue.Cancelled, id)), nil, 100*second)
+	require.Empty(t, v.Differences)
+	require.Contains(t, v.Did, "a: the venue's word is taken for 600 USD; our books said 900")
+	require.Equal(t, []ledger.Opening{{Venue: 1, Ccy: usd, Amount: thousandUS - 400*oneCoin}, {Venue: 1, Ccy: coin, Amount: 9 * oneCoin}}, v.Opening.Balances)
+}
+
 func TestJudge_orderThatNoListShowsIsGoneOnlyAfterTwoSweepsPastItsWindow(t *testing.T) {
 	c := rig(Cancel)
 	none := sweep(thousandUS-100*oneCoin, 6*oneCoin)
