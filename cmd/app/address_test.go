@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,18 +14,26 @@ func TestLive_whatSharesAnAddressKeepsEachVenuesLimits(t *testing.T) {
 	c, err := ReadConfig("demo", nil)
 	require.NoError(t, err)
 	s := withAccounts(t, c)
-	e := s.Edges()
-	t.Run("sessions", func(t *testing.T) {
-		for name, change := range map[string]func(*LiveOptions){
-			"paper":  nil,
-			"orders": func(o *LiveOptions) { o.Accounts, o.Fresh, o.Holds = s.accounts(), true, s.holds },
-		} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				trade(t, e, &logged{}, change, func(l *Live) bool { return liveBooks(l) == 6 })
-			})
-		}
-	})
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	over := make(chan error, 2)
+	for _, accounts := range []map[string]Account{nil, s.accounts()} {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		o := LiveOptions{Edges: s.Edges(), Config: "demo", Out: t.TempDir(), Mode: "demo", Accounts: accounts, Fresh: true, Holds: s.holds, Status: func(l *Live) {
+			if liveBooks(l) == 6 {
+				stop()
+			}
+		}}
+		go func() {
+			_, err := RunLive(ctx, o)
+			over <- err
+		}()
+	}
+	for range 2 {
+		require.NoError(t, <-over)
+	}
+	require.NoError(t, ctx.Err(), "all books are live in time")
 	for _, v := range s.Venues {
 		require.Zero(t, v.sim.(interface{ Exceeded() uint64 }).Exceeded(), v.name)
 	}

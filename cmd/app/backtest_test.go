@@ -23,6 +23,7 @@ func backtest(t *testing.T, config, wait string, paths []string) *Result {
 }
 
 func TestBacktest_decidesTheSameUnderEveryPolicyAndReplays(t *testing.T) {
+	t.Parallel()
 	paths, err := WriteSynthetic(t.TempDir(), SyntheticOptions{Seed: 3, Seconds: 10})
 	require.NoError(t, err)
 	first := backtest(t, "backtest-zero-fee", "inline", paths)
@@ -38,6 +39,7 @@ func TestBacktest_decidesTheSameUnderEveryPolicyAndReplays(t *testing.T) {
 }
 
 func TestReplay_namesTheFirstDifference(t *testing.T) {
+	t.Parallel()
 	paths, err := WriteSynthetic(t.TempDir(), SyntheticOptions{Seed: 3, Seconds: 5})
 	require.NoError(t, err)
 	a, b := backtest(t, "backtest-zero-fee", "inline", paths), backtest(t, "backtest", "inline", paths)
@@ -48,6 +50,7 @@ func TestReplay_namesTheFirstDifference(t *testing.T) {
 }
 
 func TestAudit_tamperingIsNamed(t *testing.T) {
+	t.Parallel()
 	paths, err := WriteSynthetic(t.TempDir(), SyntheticOptions{Seed: 3, Seconds: 5})
 	require.NoError(t, err)
 	r := backtest(t, "backtest-zero-fee", "inline", paths)
@@ -72,6 +75,7 @@ func TestAudit_tamperingIsNamed(t *testing.T) {
 }
 
 func TestBacktest_recordedTrio(t *testing.T) {
+	t.Parallel()
 	paths := trio(t)
 	r := backtest(t, "backtest-zero-fee", "inline", paths)
 	require.EqualValues(t, 291914, r.Frames)
@@ -113,6 +117,7 @@ func silentOrders(t *testing.T, dir string) (n int) {
 }
 
 func TestBacktest_everyOtherCaptureRuns(t *testing.T) {
+	t.Parallel()
 	f := func(name string, look func(r *Result)) {
 		t.Helper()
 		r := backtest(t, "backtest", "park", []string{recorded(t, name)})

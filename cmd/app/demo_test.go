@@ -61,7 +61,7 @@ func TestDemo_printsOneObjectAndAnswersWhileItRuns(t *testing.T) {
 	require.NoError(t, l.Close())
 	dir, over := t.TempDir(), make(chan ran, 1)
 	go func() {
-		over <- run(t, "demo", "--for", "8s", "--seed", "7", "--json", "--out", dir, "--metrics", addr)
+		over <- run(t, "demo", "--for", "6s", "--seed", "7", "--json", "--out", dir, "--metrics", addr)
 	}()
 	answers(t, addr, "/healthz", "")
 	answers(t, addr, "/readyz", "")

@@ -140,6 +140,7 @@ func recompute(t *testing.T, fee string, paths []string) *ledgerless {
 }
 
 func TestBacktest_everyEdgeHoldsWhenRecomputedFromTheAudit(t *testing.T) {
+	t.Parallel()
 	paths, err := WriteSynthetic(t.TempDir(), SyntheticOptions{Seed: 7, Seconds: 20})
 	require.NoError(t, err)
 	for _, fee := range []string{"0bps", "0.3bps"} {
@@ -149,6 +150,7 @@ func TestBacktest_everyEdgeHoldsWhenRecomputedFromTheAudit(t *testing.T) {
 }
 
 func TestBacktest_everyEdgeHoldsOnRecordedMarkets(t *testing.T) {
+	t.Parallel()
 	paths := trio(t)
 	l := recompute(t, "0bps", paths)
 	require.Greater(t, l.checked, 50)

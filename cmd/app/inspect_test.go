@@ -35,6 +35,7 @@ func inspected(t *testing.T, o InspectOptions) map[string]InstrumentReport {
 }
 
 func TestInspect_bookAndTouchOfTheBinanceTrioAgree(t *testing.T) {
+	t.Parallel()
 	r := inspected(t, InspectOptions{CheckpointEvery: 1000, Paths: []string{
 		recorded(t, "binance/spot-btcusdt.jsonl.gz"), recorded(t, "binance/usdm-btcusdt.jsonl.gz"), recorded(t, "binance/cm-btcusd_perp.jsonl.gz")}})
 	require.Len(t, r, 3)
@@ -64,6 +65,7 @@ func TestInspect_bookAndTouchOfTheBinanceTrioAgree(t *testing.T) {
 }
 
 func TestInspect_findsFourSymbolsOnOneSocketWithLateSnapshots(t *testing.T) {
+	t.Parallel()
 	r := inspected(t, InspectOptions{Paths: []string{recorded(t, "binance/us-spot-4sym-20211012.jsonl.gz")}})
 	require.Len(t, r, 4)
 	for name, i := range r {
@@ -75,6 +77,7 @@ func TestInspect_findsFourSymbolsOnOneSocketWithLateSnapshots(t *testing.T) {
 }
 
 func TestInspect_everyChecksumOfTheKrakenCaptureVerifies(t *testing.T) {
+	t.Parallel()
 	r := inspected(t, InspectOptions{Paths: []string{recorded(t, "kraken/v1-book1000-trade-ticker-20210417.jsonl.gz")}})
 	require.Len(t, r, 5)
 	verified := uint64(0)
@@ -87,6 +90,7 @@ func TestInspect_everyChecksumOfTheKrakenCaptureVerifies(t *testing.T) {
 }
 
 func TestInspect_coinbaseBooksHaveTheirRecordedDepth(t *testing.T) {
+	t.Parallel()
 	r := inspected(t, InspectOptions{Paths: []string{recorded(t, "coinbase/advanced-l2-btc-eth-20260809.jsonl.gz")}})
 	require.Len(t, r, 2)
 	require.Equal(t, 18769, r["coinbase:BTC-USD"].BidLevels)
@@ -158,6 +162,7 @@ func without(ls [][]byte, i int, others ...[]byte) [][]byte {
 }
 
 func TestInspect_noticesDamageByTheVenuesRule(t *testing.T) {
+	t.Parallel()
 	for market, name := range []string{"binance:BTCUSDT", "binance-usdm:BTCUSDT", "binance-coinm:BTCUSD_PERP"} {
 		whole := generated(t, market)
 		clean := inspected(t, InspectOptions{Paths: []string{saved(t, whole)}})[name]
@@ -232,6 +237,7 @@ func touchIsMet(ls [][]byte, k int) bool {
 }
 
 func TestInspect_coinbaseAndKrakenNoticeDamage(t *testing.T) {
+	t.Parallel()
 	f := func(file, mark, why string, dropped func([][]byte, int) [][]byte) {
 		t.Helper()
 		ls := lines(t, recorded(t, file))
@@ -263,6 +269,7 @@ func TestInspect_coinbaseAndKrakenNoticeDamage(t *testing.T) {
 }
 
 func TestInspect_countsDamagedLinesAndGoesOn(t *testing.T) {
+	t.Parallel()
 	ls := generated(t, 0)
 	i := nth(t, ls, "bookTicker", 0)
 	r, err := Inspect(context.Background(), InspectOptions{Paths: []string{saved(t, without(ls, i, []byte("garbage\n"), ls[i], []byte("{\"recv_ns\":1,\"kind\":\"ws\",\"msg\":{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"u\":}}}\n")))}})
@@ -277,6 +284,7 @@ func TestInspect_countsDamagedLinesAndGoesOn(t *testing.T) {
 }
 
 func TestInspect_reportsWhatItReadOfACutFile(t *testing.T) {
+	t.Parallel()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, err := w.Write(bytes.Join(generated(t, 1), nil))
@@ -293,6 +301,7 @@ func TestInspect_reportsWhatItReadOfACutFile(t *testing.T) {
 }
 
 func TestInspect_aReopenedConnectionStartsAnew(t *testing.T) {
+	t.Parallel()
 	ls := generated(t, 0)
 	open := []byte(`{"recv_ns":1723161253000000000,"kind":"open","url":"wss://stream.binance.com:9443/stream"}` + "\n")
 	i := nth(t, ls, "depthUpdate", 0)
@@ -303,6 +312,7 @@ func TestInspect_aReopenedConnectionStartsAnew(t *testing.T) {
 }
 
 func TestInspect_readsAllAgainWhereAQuickLookMissedASymbol(t *testing.T) {
+	t.Parallel()
 	ls := generated(t, 0)
 	var all [][]byte
 	for len(all) < 2*quietLines+500 {
