@@ -79,8 +79,9 @@ func (p product) adapter(more ...string) wire.Adapter {
 		},
 		BlindSpots: append(append([]string(nil), blind...), more...),
 	}
-	if p.kind == venue.Spot {
-		a.SBE = true
+	if a.SBE = p.kind == venue.Spot; !a.SBE {
+		a.Lacks[wire.BinaryFeed] = "built for spot alone"
+	} else {
 		a.Gateway = func(cfg wire.GatewayConfig) (wire.Gateway, error) {
 			return NewGateway(GatewayOptions{GatewayConfig: cfg})
 		}

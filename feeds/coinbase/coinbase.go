@@ -46,6 +46,7 @@ var Adapter = wire.Adapter{
 		wire.BalanceStream: "no channel tells balances",
 		wire.Nonces:        "tokens carry a time",
 		wire.BookChecksum:  "the connection is numbered and has no checksum",
+		wire.BinaryFeed:    "JSON alone",
 	},
 	BlindSpots: []string{
 		"There is no checksum: a level that was altered in transit is seen only when the text is no longer a valid number on the grid or when the book crosses.",

@@ -42,9 +42,10 @@ func openBinance(tb testing.TB, o conform.Opening) conform.Sim {
 		a.Funds = append(a.Funds, binancesim.Funds{Asset: m.Currency, Free: m.Amount})
 	}
 	s, err := binancesim.New(binancesim.Config{Net: o.Net, Clock: o.Clock, Faults: o.Faults, Address: "127.0.0.1:0", Seed: 7, Pairs: o.Pairs, ActsPerMs: o.Acts,
-		DepthEvery: 10 * venue.Millisecond, Accounts: []binancesim.Account{a}})
+		DepthEvery: 10 * venue.Millisecond, SBE: "127.0.0.1:0", Accounts: []binancesim.Account{a}})
 	require.NoError(tb, err)
-	return &atBinance{s, conform.Login{WS: "ws://" + s.Addr(), REST: "http://" + s.Addr(), Key: sign.SecretOf("a card", []byte(keyID)), Secret: secret, Wrong: wrong}, o.Clock}
+	return &atBinance{s, conform.Login{WS: "ws://" + s.Addr(), REST: "http://" + s.Addr(), Binary: "ws://" + s.SBEAddr(),
+		Key: sign.SecretOf("a card", []byte(keyID)), Secret: secret, Wrong: wrong}, o.Clock}
 }
 
 // edKey makes an Ed25519 key in the form in which the venue gives it out.
@@ -63,7 +64,7 @@ func (s *atBinance) Touch(side venue.Side) venue.Level { return s.Sim.Touch("BTC
 func (s *atBinance) Orders() (out []conform.Order) {
 	for _, o := range s.Sim.Orders(keyID) {
 		client, _ := wire.ParseClientID([]byte(strings.TrimSuffix(o.Client, "-c"))) // the id that our cancel gives it
-		out = append(out, conform.Order{ID: fmt.Sprint(o.ID), Name: o.Client, Client: client, Side: o.Side, Price: o.Price, Qty: o.Qty, Cum: o.Cum,
+		out = append(out, conform.Order{ID: fmt.Sprint(o.ID), Name: o.Client, Client: client, Price: o.Price, Qty: o.Qty, Cum: o.Cum,
 			Open: o.Status == "NEW" || o.Status == "PARTIALLY_FILLED"})
 	}
 	return out

@@ -66,6 +66,13 @@ var feedCards = []Card{
 		require.Equal(t, before.Gaps, c.Gaps)
 		require.Greater(t, c.Applied, before.Applied)
 	}},
+	{Number: 9, Says: "keeps the same books from the venue's binary streams", Needs: []wire.Capability{wire.BinaryFeed}, Alone: true, Acts: busy, Run: func(t *T) {
+		t.feed.Format, t.feed.WS, t.feed.Key = wire.SBE, t.sim.Login().Binary, t.sim.Login().Key
+		r := t.follow()
+		r.Until(patience, func() bool { return r.Compared >= 200 && r.Touches > 0 && r.Trades > 0 && r.Live() })
+		k := r.Feed.Sessions()[0].Counters()
+		require.Zero(t, k.Damaged.Load()+k.Losses.Load())
+	}},
 }
 
 // heard waits until books are Live and have been compared a while.

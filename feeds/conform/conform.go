@@ -65,14 +65,14 @@ type Sim interface {
 	Balance(currency string) (total, free fixed.Cash)
 	// Stranger lets another program on the account rest a buy order of the first pair.
 	Stranger(tb testing.TB, price fixed.Price, qty fixed.Qty)
-	// BurnNonce sends a valid request with a nonce that others on the key will not reach for a second; nothing where there are
-	// none.
+	// BurnNonce sends a valid request with a nonce that is half a second ahead of time; nothing where there are none.
 	BurnNonce(testing.TB)
 }
 
-// Login is an address and a key. Wrong is a secret of the right form that is not the key's.
+// Login is an address and a key. Binary is where the binary feed is, where there is one. Wrong is a secret of the right form that is not the key's.
 type Login struct {
-	WS, REST, Tier     string
+	WS, REST, Binary   string
+	Tier               string
 	Key, Secret, Wrong sign.Secret
 }
 
@@ -80,7 +80,6 @@ type Login struct {
 type Order struct {
 	ID, Name string
 	Client   uint64
-	Side     venue.Side
 	Price    fixed.Price
 	Qty, Cum fixed.Qty
 	Open     bool

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -13,8 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"oneprice/books/fixed"
+	"oneprice/feeds"
 	"oneprice/feeds/conform"
 	"oneprice/feeds/venuesim"
+	"oneprice/feeds/wire"
 )
 
 var (
@@ -85,6 +88,17 @@ func TestCards_haveNumbersOfTheirOwn(t *testing.T) {
 	for _, c := range conform.Cards() {
 		require.Greater(t, c.Number, last)
 		last = c.Number
+	}
+}
+
+func TestCards_coverEveryAdapterThatTrades(t *testing.T) {
+	for _, a := range feeds.Adapters() {
+		require.Equal(t, a.Gateway != nil, slices.ContainsFunc(venues, func(v *conform.Venue) bool { return v.Adapter == a }), a.Name)
+		require.Equal(t, a.SBE, a.Lacks[wire.BinaryFeed] == "", a.Name)
+		for c, why := range a.Lacks {
+			require.Less(t, c, wire.Capabilities)
+			require.NotEmpty(t, why, "%s of %s", c, a.Name)
+		}
 	}
 }
 

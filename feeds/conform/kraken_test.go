@@ -60,7 +60,7 @@ func (s *atKraken) Touch(side venue.Side) venue.Level {
 func (s *atKraken) Orders() (out []conform.Order) {
 	for _, o := range s.Sim.Orders(keyID) {
 		client, _ := wire.ParseClientUUID([]byte(o.Client))
-		out = append(out, conform.Order{ID: o.ID, Name: o.Client, Client: client, Side: o.Side, Price: o.Price, Qty: o.Qty, Cum: o.Cum, Open: o.Status == "open" || o.Status == "pending"})
+		out = append(out, conform.Order{ID: o.ID, Name: o.Client, Client: client, Price: o.Price, Qty: o.Qty, Cum: o.Cum, Open: o.Status == "open" || o.Status == "pending"})
 	}
 	return out
 }

@@ -48,7 +48,8 @@ var Adapter = wire.Adapter{
 		return NewGateway(GatewayOptions{GatewayConfig: cfg, Tier: tier, NoDeadMan: cfg.Shared})
 	},
 	Lacks: map[wire.Capability]string{
-		wire.FOK: "websocket v2 takes GTC, IOC and GTD",
+		wire.FOK:        "websocket v2 takes GTC, IOC and GTD",
+		wire.BinaryFeed: "JSON alone",
 	},
 	BlindSpots: []string{
 		"The checksum covers the best ten levels of each side: a change lost or altered below them is seen only when it rises into them.",

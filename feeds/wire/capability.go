@@ -18,11 +18,13 @@ const (
 	Nonces
 	// BookChecksum: book messages carry a checksum of the levels.
 	BookChecksum
+	// BinaryFeed: the same market data in a binary encoding.
+	BinaryFeed
 
 	// Capabilities counts them.
 	Capabilities
 )
 
 func (c Capability) String() string {
-	return [...]string{"fok", "stop_loss", "stop_limit", "fill_ids", "balance_stream", "nonces", "book_checksum"}[c]
+	return [...]string{"fok", "stop_loss", "stop_limit", "fill_ids", "balance_stream", "nonces", "book_checksum", "binary_feed"}[c]
 }
