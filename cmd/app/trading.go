@@ -184,7 +184,10 @@ func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
 	}
 	dir := filepath.Join(o.Out, "journal")
 	if o.Orders.Fresh {
-		dir = filepath.Join(dir, fmt.Sprintf("session-%06d", t.writer.Epoch()))
+		dir += "-simulated" // never that of a session at venues which outlive it
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
 	}
 	var state *journal.State
 	t.journal, state, err = journal.Open(journal.Config{Dir: dir, Epoch: t.writer.Epoch(), Fingerprint: t.Fingerprint, Instruments: t.Instruments, Venues: names,
