@@ -100,17 +100,14 @@ type window [136]byte
 
 func (w *window) word(i uint) uint64 { return binary.LittleEndian.Uint64(w[i&127:]) }
 
-// text is eight characters as a word.
-func text(s string) uint64 { return binary.LittleEndian.Uint64([]byte(s)) }
-
 // What stands between the numbers of a level, in words that may overlap.
 var (
-	openSide               = text(`{"side":`)
-	bid, bidEvent          = text(`"bid","e`), text(`vent_tim`)
-	offer, offerEvent      = text(`"offer",`), text(`"event_t`)
-	eventTime              = text(`_time":"`)
-	price1, price2, price3 = text(`","price`), text(`_level":`), text(`level":"`)
-	qty1, qty2, qty3       = text(`","new_q`), text(`uantity"`), text(`ntity":"`)
+	openSide               = wire.Word(`{"side":`)
+	bid, bidEvent          = wire.Word(`"bid","e`), wire.Word(`vent_tim`)
+	offer, offerEvent      = wire.Word(`"offer",`), wire.Word(`"event_t`)
+	eventTime              = wire.Word(`_time":"`)
+	price1, price2, price3 = wire.Word(`","price`), wire.Word(`_level":`), wire.Word(`level":"`)
+	qty1, qty2, qty3       = wire.Word(`","new_q`), wire.Word(`uantity"`), wire.Word(`ntity":"`)
 )
 
 // updates reads levels up to and with the closing bracket. The text of a level is compared in words whose differences are

@@ -9,7 +9,7 @@ import (
 // scan is the hot path: book updates of v2 and v1, read once from front to back. Every byte that it relies on is checked,
 // and whatever is not exactly the shape that the venue sends is NotMyShape, left to parse: another order of keys, spaces,
 // escapes, an unknown pair, a fault, and the message after a refused one. Literals are compared against msg, which ends
-// with the message; numbers and times are read from b, which has the Slack that their readers need.
+// with the message; levels, numbers and times are read from b, which has the Slack that their readers need.
 func (d *decoder) scan(recv venue.Nanos, msg []byte) venue.Reason {
 	n := len(msg)
 	if cap(msg)-n < wire.Slack || n < 8 || d.lost != venue.OK {
@@ -49,13 +49,11 @@ func (d *decoder) item(recv venue.Nanos, msg, b []byte, i int) int {
 		return -1
 	}
 	d.frames.Open(d.id, s.in.Inst, 0, recv, d.count(s))
-	i = d.levels(s.in, venue.Bids, msg, b, i)
+	i = d.levels(s.in, venue.Bids, b, i)
 	if i = wire.Lit(msg, i, `,"asks":[`); i < 0 {
 		return -1
 	}
-	if i = d.levels(s.in, venue.Asks, msg, b, i); i < 0 {
-		return -1
-	}
+	i = d.levels(s.in, venue.Asks, b, i)
 	if i = wire.Lit(msg, i, `,"checksum":`); i < 0 {
 		return -1
 	}
@@ -85,33 +83,42 @@ func (d *decoder) symbol(msg []byte, i int) (*slot, int) {
 	return nil, i
 }
 
-// levels reads v2 levels up to and with the closing bracket.
-func (d *decoder) levels(in *venue.Instrument, side uint8, msg, b []byte, i int) int {
-	if i < len(msg) && msg[i] == ']' {
+// What stands between the numbers of a level, in words that may overlap; qty is one of seven bytes.
+var (
+	price1, price2 = wire.Word(`{"price"`), wire.Word(`"price":`)
+	qty            = wire.Word("\x00" + `,"qty":`)
+)
+
+// levels reads v2 levels up to and with the closing bracket. The text of a level is compared in words whose differences
+// are or-ed together, and with what the numbers must be, in one branch. It may run into the Slack of a message cut short,
+// where the caller's next literal fails.
+func (d *decoder) levels(in *venue.Instrument, side uint8, b []byte, i int) int {
+	if i < 0 || i >= len(b) {
+		return -1
+	}
+	if b[i] == ']' {
 		return i + 1
 	}
 	for {
-		if i = wire.Lit(msg, i, `{"price":`); i < 0 {
+		if len(b)-i < 40 {
 			return -1
 		}
-		p, j := wire.Fixed(b, i, in.PriceScale)
-		if i = wire.Lit(msg, j, `,"qty":`); i < 0 || p <= 0 {
+		odd := (wire.Load8(b, i) ^ price1) | (wire.Load8(b, i+1) ^ price2)
+		p, j := wire.Fixed(b, i+9, in.PriceScale)
+		if odd != 0 || p <= 0 || j < 0 || len(b)-j < 40 {
 			return -1
 		}
-		q, j := wire.Fixed(b, i, in.QtyScale)
-		if j < 0 || q < 0 {
+		odd = wire.Load8(b, j-1)>>8 ^ qty>>8
+		q, j := wire.Fixed(b, j+7, in.QtyScale)
+		if odd != 0 || q < 0 || j < 0 || len(b)-j < 2 || b[j] != '}' {
 			return -1
 		}
 		d.frames.Level(side, fixed.Price(p), fixed.Qty(q))
-		switch {
-		case j+1 >= len(msg) || msg[j] != '}':
-			return -1
-		case msg[j+1] == ',':
-			i = j + 2
-		case msg[j+1] == ']':
-			return j + 2
-		default:
-			return -1
+		if i = j + 2; b[j+1] != ',' {
+			if b[j+1] != ']' {
+				return -1
+			}
+			return i
 		}
 	}
 }

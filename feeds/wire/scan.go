@@ -39,6 +39,10 @@ func Why(next int) venue.Reason {
 // Load8 is the word of the eight bytes at b[i:].
 func Load8(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
 
+// Word is eight characters as Load8 reads them. A scanner of many levels compares the text between numbers in such words
+// and or-s the differences together, so that one branch judges them all.
+func Word(s string) uint64 { return binary.LittleEndian.Uint64([]byte(s)) }
+
 // Lit steps over the literal s; a negative index when b does not continue with it, or when i is negative already.
 func Lit(b []byte, i int, s string) int {
 	if i >= 0 && len(b)-i >= len(s) && string(b[i:i+len(s)]) == s {
@@ -71,40 +75,33 @@ func leading(w uint64, n uint) uint64 {
 // fixed.Limit is TooLarge. A second point is not part of the number and is left to the caller. It needs 24 readable
 // bytes at b[i:].
 func Fixed(b []byte, i int, scale uint8) (int64, int) {
-	w := Load8(b, i)
-	m := NonDigit(w)
-	n := uint(bits.TrailingZeros64(m)) >> 3 // 8 when all are digits
+	v := (*[24]byte)(b[i:]) // offsets below need no bounds checks
+	w := binary.LittleEndian.Uint64(v[:])
+	n := uint(bits.TrailingZeros64(NonDigit(w))) >> 3 // 8 when all are digits
 	if n-1 >= 7 || scale > 8 {
 		return fixedSlow(b, i, scale)
 	}
-	ip := leading(w, n)
-	j := i + int(n)
-	if b[j] != '.' {
-		if b[j]|0x20 == 'e' {
+	ip := leading(w, n) * pow10[scale] // at most 10^7 × 10^8, below Limit
+	if c := v[n]; c != '.' {
+		if c|0x20 == 'e' {
 			return fixedSlow(b, i, scale)
 		}
-		return int64(ip * pow10[scale]), j // at most 10^7 × 10^8, below Limit
+		return int64(ip), i + int(n)
 	}
-	w = Load8(b, j+1)
-	m = NonDigit(w)
-	n = uint(bits.TrailingZeros64(m)) >> 3
-	if n == 0 {
-		return fixedSlow(b, i, scale)
-	}
-	j += 1 + int(n)
-	if c := b[j]; c-'0' <= 9 || c|0x20 == 'e' {
-		return fixedSlow(b, i, scale)
-	}
-	// The first scale digits move to the top of the word; what would be shifted out above must be zeros.
+	w = binary.LittleEndian.Uint64(v[n+1:])
+	k := uint(bits.TrailingZeros64(NonDigit(w))) >> 3
+	n += 1 + k
+	// The first scale digits move to the top of the word; what would be shifted out above must be zeros. A ninth digit is
+	// for the slow path.
 	x := w ^ zeros
-	if n < 8 {
-		x &= 1<<(8*n) - 1
+	if k < 8 {
+		x &= 1<<(8*k&63) - 1
 	}
 	s := 8 * uint(scale)
-	if x>>s != 0 {
+	if c := v[n]; k == 0 || c-'0' <= 9 || c|0x20 == 'e' || x>>s != 0 {
 		return fixedSlow(b, i, scale)
 	}
-	return int64(ip*pow10[scale] + Parse8(x<<(64-s)+zeros)), j
+	return int64(ip + Parse8(x<<(64-s)+zeros)), i + int(n)
 }
 
 // fixedSlow finds the end of the number and reads it with fixed.Parse.
