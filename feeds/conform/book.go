@@ -115,7 +115,6 @@ func (t *T) ordersDiffer() string {
 	type held struct {
 		cum  fixed.Qty
 		open bool
-		n    int
 	}
 	venueHas, names, known := map[uint64]*held{}, map[string]bool{}, t.known()
 	for _, o := range t.sim.Orders() {
@@ -135,7 +134,7 @@ func (t *T) ordersDiffer() string {
 			h = &held{}
 			venueHas[client] = h
 		}
-		h.cum, h.open, h.n = h.cum+o.Cum, o.Open, h.n+1
+		h.cum, h.open = h.cum+o.Cum, o.Open
 	}
 	for client := range t.slots {
 		f, h := t.of(client), venueHas[client]

@@ -30,9 +30,6 @@ var refusalCards = []Card{
 	{Number: 42, Says: "maps the refusal of a size between lots or below the least", Run: func(t *T) {
 		c := t.resting()
 		c.Qty = 1
-		for t.in.QtyScale > 5 && c.Qty < t.in.Lot/2 {
-			c.Qty *= 10
-		}
 		small := []venue.Reason{venue.OK, venue.BadLot, venue.BelowMinQty, venue.BelowMinNotional}
 		require.Contains(t, small, t.refused(c))
 	}},
