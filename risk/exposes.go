@@ -8,8 +8,8 @@ import (
 // included. A limit binds only what grows.
 func (g *Gate) exposes(c *candidate) bool {
 	s, b, sign := c.s, side(c.side), c.side.Sign()
-	var p part
-	if why := g.worst(&p, c.in.Inst, c.side, extra{c.more, c.worst}, c.rate, c.d); why != venue.OK {
+	p := &g.part
+	if why := g.worst(p, c.in.Inst, c.side, extra{c.more, c.worst}, c.rate, c.d); why != venue.OK {
 		return c.no(RulePosition, why)
 	}
 	old, v, limits := &s.parts[b], c.v, &g.limits
@@ -40,7 +40,7 @@ func (g *Gate) exposes(c *candidate) bool {
 			return c.refuse(RuleLeverage, venue.MarginLimit, used+more, int64(g.leverage), used)
 		}
 	}
-	return g.funds(c, &p)
+	return g.funds(c, p)
 }
 
 // funds asks whether the balances carry the order: quote for a spot buy, base for a spot sell unless a short is

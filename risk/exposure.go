@@ -190,42 +190,55 @@ func (g *Gate) Refresh(i venue.Inst, d *desk.Desk) {
 		g.badWhy = why
 		buy, sell = part{}, part{}
 	}
-	w := &d.Working[i]
-	g.put(s, &buy, &sell, w.Buys+w.Sells+s.holds[0].n+s.holds[1].n)
+	g.put(i, 0, &buy, d)
+	g.put(i, 1, &sell, d)
 }
 
-// put replaces what s contributes and moves every sum by the difference.
-func (g *Gate) put(s *slot, buy, sell *part, orders int32) {
-	v, p := &g.venues[s.venue], &g.products[s.product]
-	gross := max(buy.mag, sell.mag)
-	move(&v.sums, &g.sums, gross-s.gross, buy.val-s.parts[0].val, sell.val-s.parts[1].val, orders-s.orders)
-	p.base[0] += buy.base - s.parts[0].base
-	p.base[1] += sell.base - s.parts[1].base
-	locked, base := s.binds(buy, sell)
+// refresh is Refresh where only what works or is held on one side has changed.
+func (g *Gate) refresh(i venue.Inst, sd venue.Side, d *desk.Desk) {
+	s := &g.slots[i]
+	if s.bad == venue.OK && g.worst(&g.part, i, sd, extra{}, g.fx(s.quote, d), d) == venue.OK {
+		g.put(i, side(sd), &g.part, d)
+		return
+	}
+	g.Refresh(i, d)
+}
+
+// put replaces what side b of i contributes, and how many orders it has, and moves every sum by the difference.
+func (g *Gate) put(i venue.Inst, b int, p *part, d *desk.Desk) {
+	s, w := &g.slots[i], &d.Working[i]
+	v, old, product := &g.venues[s.venue], &s.parts[b], &g.products[s.product]
+	product.base[b] += p.base - old.base
+	gross, val := max(p.mag, s.parts[1-b].mag)-s.gross, p.val-old.val
+	orders := w.Buys + w.Sells + s.holds[0].n + s.holds[1].n - s.orders
+	v.sums.move(b, gross, val, orders)
+	g.sums.move(b, gross, val, orders)
+	s.gross += gross
+	s.orders += orders
+	*old = *p
+	locked, base := s.binds()
 	lock := g.locks[s.venue]
 	lock[s.settle] += locked - s.locked
 	lock[s.base] += base - s.lockBase
-	s.parts[0], s.parts[1], s.gross, s.orders, s.locked, s.lockBase = *buy, *sell, gross, orders, locked, base
+	s.locked, s.lockBase = locked, base
 }
 
-func move(a, b *sums, gross, buy, sell fixed.Cash, orders int32) {
-	for _, t := range [2]*sums{a, b} {
-		t.gross += gross
-		t.val[0] += buy
-		t.val[1] += sell
-		t.orders += orders
-	}
+func (t *sums) move(b int, gross, val fixed.Cash, orders int32) {
+	t.gross += gross
+	t.val[b] += val
+	t.orders += orders
 }
 
-// binds is what two sides bind together: in settle (or quote), and in base. Only one side of a derivative can be.
-func (s *slot) binds(buy, sell *part) (settle, base fixed.Cash) {
+// binds is what both sides bind together: in settle (or quote), and in base. Only one side of a derivative can be.
+func (s *slot) binds() (settle, base fixed.Cash) {
+	buy, sell := s.parts[0].lock, s.parts[1].lock
 	switch {
 	case s.margined:
-		return max(buy.lock, sell.lock) + s.loss, 0
+		return max(buy, sell) + s.loss, 0
 	case s.spot:
-		return buy.lock, sell.lock
+		return buy, sell
 	}
-	return buy.lock + sell.lock, 0
+	return buy + sell, 0
 }
 
 // Mark values everything at the books and rates of now, and feeds the smoothed mids. The engine calls it every few

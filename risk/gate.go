@@ -68,6 +68,7 @@ type Gate struct {
 	dayEnd            venue.Nanos
 	orders, trades    int64
 	plans             planTable
+	part              part                    // of the side last looked at, with the order looked at where there is one
 	legs              [desk.MaxLegs]candidate // of the plan that CheckPlan looks at
 }
 

@@ -157,12 +157,23 @@ func (g *Gate) reserve(h *planHold, p *desk.Plan, i int, c *candidate, d *desk.D
 	}
 	h.n = uint8(i) + 1
 	g.charge(c, c.tokens, 1)
-	g.hold(l, leg.Qty, d)
+	g.keep(l, leg.Qty)
+	if g.slots[l.inst].bad == venue.OK {
+		g.put(l.inst, side(l.side), &g.part, d) // exposes has just found what the side becomes
+	} else {
+		g.Refresh(l.inst, d)
+	}
 	return true
 }
 
 // hold adds to what plans have reserved of an instrument.
 func (g *Gate) hold(l *legHold, q fixed.Qty, d *desk.Desk) {
+	g.keep(l, q)
+	g.refresh(l.inst, l.side, d)
+}
+
+// keep is hold without the refresh that must follow.
+func (g *Gate) keep(l *legHold, q fixed.Qty) {
 	h := &g.slots[l.inst].holds[side(l.side)]
 	if l.held == 0 && q > 0 {
 		h.n++
@@ -172,18 +183,17 @@ func (g *Gate) hold(l *legHold, q fixed.Qty, d *desk.Desk) {
 	if h.price == 0 || (l.side == venue.Buy) == (l.worst > h.price) {
 		h.price = l.worst
 	}
-	g.Refresh(l.inst, d)
 }
 
 // unhold takes from it.
 func (g *Gate) unhold(l *legHold, q fixed.Qty, d *desk.Desk) {
 	if q != 0 {
 		g.drop(l, q)
-		g.Refresh(l.inst, d)
+		g.refresh(l.inst, l.side, d)
 	}
 }
 
-// drop is unhold without the Refresh that must follow.
+// drop is unhold without the refresh that must follow.
 func (g *Gate) drop(l *legHold, q fixed.Qty) {
 	if q == 0 {
 		return
@@ -210,7 +220,7 @@ func (g *Gate) Release(plan uint64, leg uint8, d *desk.Desk) bool {
 	l := &h.legs[leg]
 	l.released = true
 	g.drop(l, l.held)
-	g.Refresh(l.inst, d)
+	g.refresh(l.inst, l.side, d)
 	return true
 }
 
