@@ -49,7 +49,7 @@ var feedCards = []Card{
 		t.heard(r)
 	}},
 	{Number: 7, Says: "shows that one book alone has fallen silent, and that it goes on", Alone: true, Acts: busy, Run: func(t *T) {
-		t.follow().FreezeOne(venue.Second, 1500*venue.Millisecond)
+		t.follow().FreezeOne(2*venue.Second, 2500*venue.Millisecond) // long enough for a machine that is busy
 	}},
 	{Number: 8, Says: "brings a fresh book when asked, and the other goes on", Alone: true, Acts: busy, Run: func(t *T) {
 		r := t.follow()
