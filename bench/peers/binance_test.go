@@ -41,13 +41,21 @@ type said struct {
 
 // start runs a simulator and points the stock client at it.
 func start(t *testing.T) (address string, client *stock.Client) {
+	sim := open(t)
+	client = stock.NewClient("", "")
+	client.BaseURL = "http://" + sim.Addr()
+	return sim.Addr(), client
+}
+
+// open runs a simulator where these may trade, and points the stock client's streams at it.
+func open(t *testing.T, may ...binancesim.Account) *binancesim.Sim {
 	var pairs []venuesim.PairConfig
 	for i, s := range symbols {
 		pairs = append(pairs, venuesim.PairConfig{Symbol: s, Fair: venuesim.NewFair(uint64(i)+7, 6_000_000, 300), FairScale: 2, PriceScale: priceScale, QtyScale: qtyScale,
 			Tick: 1, Lot: 10, HalfSpread: 5, Levels: 30, Size: 100})
 	}
 	sim, err := binancesim.New(binancesim.Config{Net: &wire.Machine{}, Clock: wire.NewClock(false), Faults: venuesim.NewFaults(1, venuesim.Rates{}), Address: "127.0.0.1:0",
-		Seed: 7, ActsPerMs: 500, DepthEvery: 20 * venue.Millisecond, Pairs: pairs})
+		Seed: 7, ActsPerMs: 500, DepthEvery: 20 * venue.Millisecond, Pairs: pairs, Accounts: may})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -58,9 +66,8 @@ func start(t *testing.T) (address string, client *stock.Client) {
 	})
 	stock.BaseWsMainURL = "ws://" + sim.Addr() + "/ws"
 	stock.BaseCombinedMainURL = "ws://" + sim.Addr() + "/stream?streams="
-	client = stock.NewClient("", "")
-	client.BaseURL = "http://" + sim.Addr()
-	return sim.Addr(), client
+	stock.BaseWsApiMainURL = "ws://" + sim.Addr() + "/ws-api/v3"
+	return sim
 }
 
 func decoder() wire.Decoder {

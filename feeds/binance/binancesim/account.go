@@ -53,6 +53,8 @@ type order struct {
 	price, stop   fixed.Price
 	qty, cum      fixed.Qty
 	quote         fixed.Cash
+	funds         fixed.Cash  // of a MARKET order by amount
+	reach         fixed.Price // of a MARKET order: the worst that it trades at
 	status        string
 	expiry        string
 	born, updated venue.Nanos
@@ -119,6 +121,9 @@ func (a *account) fund(asset string) *Funds {
 // locks is what an order reserves for so much of it.
 func (o *order) locks(q fixed.Qty) (asset string, amount fixed.Cash) {
 	base, quote := assets(o.p.Symbol)
+	if o.typ == market {
+		return quote, 0
+	}
 	if o.side == venue.Buy {
 		return quote, o.p.worth(o.price, q)
 	}
@@ -192,7 +197,11 @@ func feeOf(r fixed.Rate, of fixed.Cash) fixed.Cash {
 // enter puts an order that may trade into the book and books what it does.
 func (s *Sim) enter(o *order, now venue.Nanos) {
 	rules := match.Rules{TIF: map[string]venue.TIF{"": venue.GTC, "GTC": venue.GTC, "IOC": venue.IOC, "FOK": venue.FOK}[o.tif], PostOnly: o.typ == "LIMIT_MAKER"}
-	res := o.p.Book.Add(match.Order{ID: o.id, Owner: o.a.n, Side: o.side, Price: o.price, Qty: o.left()}, rules)
+	price := o.price
+	if o.typ == market {
+		rules.TIF, price = venue.IOC, o.reach
+	}
+	res := o.p.Book.Add(match.Order{ID: o.id, Owner: o.a.n, Side: o.side, Price: price, Qty: o.left()}, rules)
 	trades := slices.Clone(res.Trades)
 	rests := res.Rests
 	o.p.Client(res, func(r *match.Result) { s.happened(o.p, r, now) })

@@ -353,8 +353,7 @@ func (s *Sim) deliver(x *client, m []byte, now venue.Nanos) {
 func (s *Sim) rest(pattern, method string, weight int64) {
 	s.server.Rest(pattern, s.tooMany, func(w http.ResponseWriter, r *http.Request) {
 		now := s.cfg.Clock.Now()
-		body, f := s.restCall(r, method, weight, now)
-		w.Header().Set("Content-Type", "application/json")
+		body, f := s.restCall(w.Header(), r, method, weight, now)
 		s.mu.Lock()
 		struck := f == nil && r.Method != http.MethodGet && s.cfg.Faults.Strikes(venuesim.ErrorAccepted, now)
 		s.mu.Unlock()
@@ -375,12 +374,13 @@ func (s *Sim) rest(pattern, method string, weight int64) {
 	})
 }
 
-func (s *Sim) restCall(r *http.Request, method string, weight int64, now venue.Nanos) ([]byte, *failure) {
+// restCall carries out one signed REST request. Its headers say what is spent of the minute's weight and of the orders.
+func (s *Sim) restCall(h http.Header, r *http.Request, method string, weight int64, now venue.Nanos) ([]byte, *failure) {
+	h.Set("Content-Type", "application/json")
 	body := new(bytes.Buffer)
 	if _, err := body.ReadFrom(http.MaxBytesReader(nil, r.Body, 64<<10)); err != nil {
 		return nil, fail(-1100, "Illegal characters found in a parameter.")
 	}
-	payload := r.URL.RawQuery + body.String() // signed as it was sent, the one after the other
 	values, err := url.ParseQuery(r.URL.RawQuery + "&" + body.String())
 	if err != nil {
 		return nil, fail(-1100, "Illegal characters found in a parameter.")
@@ -392,19 +392,32 @@ func (s *Sim) restCall(r *http.Request, method string, weight int64, now venue.N
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.spend(weight, now); f != nil {
+		h.Set("Retry-After", "1")
 		return nil, f
 	}
+	h.Set("X-Mbx-Used-Weight-1m", strconv.FormatInt(s.weight.Spent(), 10))
 	key := r.Header.Get("X-MBX-APIKEY")
 	if key == "" {
 		return nil, &failure{401, -2014, "API-key format invalid.", ""}
 	}
-	text, _, _ := strings.Cut(payload, "&signature=")
-	if strings.HasPrefix(body.String(), "signature=") {
-		text = r.URL.RawQuery
-	}
+	text := unsigned(r.URL.RawQuery) + unsigned(body.String()) // signed as it was sent, the one after the other
 	a, f := s.signed(key, text, q["signature"], q, now)
 	if f != nil {
 		return nil, f
 	}
-	return s.serve(a, method, q, now)
+	result, f := s.serve(a, method, q, now)
+	if method == "order.place" || method == "order.cancelReplace" {
+		h.Set("X-Mbx-Order-Count-10s", strconv.FormatInt(a.burst, 10))
+		h.Set("X-Mbx-Order-Count-1d", strconv.Itoa(len(a.orders)))
+	}
+	return result, f
+}
+
+// unsigned is a query or body without the signature that ends one of them.
+func unsigned(text string) string {
+	if strings.HasPrefix(text, "signature=") {
+		return ""
+	}
+	text, _, _ = strings.Cut(text, "&signature=")
+	return text
 }

@@ -139,7 +139,7 @@ func (p *pair) listing(m []byte) []byte {
 	m = fmt.Appendf(m, `{"symbol":%q,%q:"TRADING","baseAsset":%q,"quoteAsset":%q,`, p.Symbol, status, base, quote)
 	if p.kind == Spot {
 		m = append(m, `"baseAssetPrecision":8,"quotePrecision":8,"quoteAssetPrecision":8,"baseCommissionPrecision":8,"quoteCommissionPrecision":8,`...)
-		m = append(m, `"orderTypes":["LIMIT","LIMIT_MAKER","STOP_LOSS_LIMIT"],"icebergAllowed":false,"ocoAllowed":false,"quoteOrderQtyMarketAllowed":false,`...)
+		m = append(m, `"orderTypes":["LIMIT","LIMIT_MAKER","MARKET","STOP_LOSS_LIMIT"],"icebergAllowed":false,"ocoAllowed":false,"quoteOrderQtyMarketAllowed":true,`...)
 		m = append(m, `"cancelReplaceAllowed":true,"amendAllowed":true,"isSpotTradingAllowed":true,"isMarginTradingAllowed":false,"permissions":[],"permissionSets":[["SPOT"]],`...)
 	} else {
 		m = fmt.Appendf(m, `"pricePrecision":%d,"quantityPrecision":%d,`, p.PriceScale, p.QtyScale)

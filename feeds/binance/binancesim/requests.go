@@ -31,10 +31,10 @@ var clientID = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,36}$`)
 
 // known are the parameters of each method beyond the signed request's own. The venue refuses what it does not know.
 var known = map[string]string{
-	"order.place":              "symbol side type timeInForce quantity price stopPrice newClientOrderId newOrderRespType",
-	"order.test":               "symbol side type timeInForce quantity price stopPrice newClientOrderId newOrderRespType",
+	"order.place":              "symbol side type timeInForce quantity quoteOrderQty price stopPrice newClientOrderId newOrderRespType",
+	"order.test":               "symbol side type timeInForce quantity quoteOrderQty price stopPrice newClientOrderId newOrderRespType",
 	"order.cancel":             "symbol orderId origClientOrderId newClientOrderId cancelRestrictions",
-	"order.cancelReplace":      "symbol side type timeInForce quantity price newClientOrderId newOrderRespType cancelReplaceMode cancelOrderId cancelOrigClientOrderId cancelNewClientOrderId cancelRestrictions",
+	"order.cancelReplace":      "symbol side type timeInForce quantity quoteOrderQty price newClientOrderId newOrderRespType cancelReplaceMode cancelOrderId cancelOrigClientOrderId cancelNewClientOrderId cancelRestrictions",
 	"order.amend.keepPriority": "symbol orderId origClientOrderId newClientOrderId newQty",
 	"openOrders.cancelAll":     "symbol",
 	"order.status":             "symbol orderId origClientOrderId",
@@ -122,10 +122,8 @@ func (a *account) find(p *pair, id, client string, openOnly bool) *order {
 // read makes an order of a request, with the checks that the venue does before its engine sees it.
 func (s *Sim) read(a *account, p *pair, q params) (*order, *failure) {
 	o := &order{a: a, p: p, client: q["newClientOrderId"], typ: q["type"], tif: q["timeInForce"]}
-	for _, k := range []string{"side", "type", "quantity", "price"} {
-		if q[k] == "" {
-			return nil, fail(-1102, "Mandatory parameter '%s' was not sent, was empty/null, or malformed.", k)
-		}
+	if f := q.need("side", "type"); f != nil {
+		return nil, f
 	}
 	switch q["side"] {
 	case "BUY":
@@ -136,6 +134,7 @@ func (s *Sim) read(a *account, p *pair, q params) (*order, *failure) {
 		return nil, fail(-1117, "Invalid side.")
 	}
 	switch o.typ {
+	case market:
 	case "LIMIT", "STOP_LOSS_LIMIT":
 		if o.tif == "" {
 			return nil, fail(-1102, "Mandatory parameter 'timeInForce' was not sent, was empty/null, or malformed.")
@@ -150,44 +149,70 @@ func (s *Sim) read(a *account, p *pair, q params) (*order, *failure) {
 	default:
 		return nil, fail(-1116, "Invalid orderType.")
 	}
-	if (o.typ == "STOP_LOSS_LIMIT") != (q["stopPrice"] != "") {
-		return nil, fail(-1102, "Mandatory parameter 'stopPrice' was not sent, was empty/null, or malformed.")
-	}
 	if o.client == "" {
 		s.random++
 		o.client = fmt.Sprintf("x%020d", s.random)
 	} else if !clientID.MatchString(o.client) {
 		return nil, fail(-1100, "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'.")
 	}
-	var f *failure
+	if o.typ == market {
+		return o, s.readMarket(o, q)
+	}
+	return o, s.readLimit(o, q)
+}
+
+// readLimit reads the numbers of an order with a price.
+func (s *Sim) readLimit(o *order, q params) *failure {
+	if f := q.need("quantity", "price"); f != nil {
+		return f
+	}
+	switch stops := o.typ == "STOP_LOSS_LIMIT"; {
+	case stops && q["stopPrice"] == "":
+		return q.need("stopPrice")
+	case !stops && q["stopPrice"] != "":
+		return fail(-1106, "Parameter 'stopPrice' sent when not required.")
+	case q["quoteOrderQty"] != "":
+		return fail(-1106, "Parameter 'quoteOrderQty' sent when not required.")
+	}
+	p := o.p
 	price, f := grid("price", q["price"], p.PriceScale, int64(p.Tick), "PRICE_FILTER")
 	if f != nil {
-		return nil, f
+		return f
 	}
 	qty, f := grid("quantity", q["quantity"], p.QtyScale, int64(p.Lot), "LOT_SIZE")
 	if f != nil {
-		return nil, f
+		return f
 	}
 	o.price, o.qty = fixed.Price(price), fixed.Qty(qty)
 	if q["stopPrice"] != "" {
 		stop, f := grid("stopPrice", q["stopPrice"], p.PriceScale, int64(p.Tick), "PRICE_FILTER")
 		if f != nil {
-			return nil, f
+			return f
 		}
 		o.stop = fixed.Price(stop)
 	}
-	return o, s.filters(o)
+	return s.filters(o)
+}
+
+// need fails for the first of names that the request leaves out.
+func (q params) need(names ...string) *failure {
+	for _, k := range names {
+		if q[k] == "" {
+			return fail(-1102, "Mandatory parameter '%s' was not sent, was empty/null, or malformed.", k)
+		}
+	}
+	return nil
 }
 
 // filters are the checks against the market and the account.
 func (s *Sim) filters(o *order) *failure {
 	mid := o.p.Book.Best(o.side.Other()).Price
 	switch {
-	case mid > 0 && (o.price > 5*mid || o.price < mid/5):
+	case o.typ != market && mid > 0 && (o.price > 5*mid || o.price < mid/5):
 		return fail(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
 	case o.qty > maxQty*fixed.Qty(fixed.Pow10(o.p.QtyScale)):
 		return fail(-1013, "Filter failure: LOT_SIZE")
-	case o.p.worth(o.price, o.qty) < minNotional:
+	case o.notional(mid) < minNotional:
 		return fail(-1013, "Filter failure: NOTIONAL")
 	}
 	open := 0
@@ -255,6 +280,10 @@ func (s *Sim) accept(o *order, now venue.Nanos) *failure {
 	touch := o.p.Book.Best(o.side.Other())
 	crosses := touch.Qty > 0 && (o.side == venue.Buy && o.price >= touch.Price || o.side == venue.Sell && o.price <= touch.Price)
 	last := o.p.last
+	var cost fixed.Cash
+	if o.typ == market {
+		cost = o.sweep()
+	}
 	switch {
 	case o.a.find(o.p, "", o.client, true) != nil:
 		return fail(-2010, "Duplicate order sent.")
@@ -262,7 +291,9 @@ func (s *Sim) accept(o *order, now venue.Nanos) *failure {
 		return fail(-2010, "Order would immediately match and take.")
 	case o.stop > 0 && last > 0 && (o.side == venue.Buy && last >= o.stop || o.side == venue.Sell && last <= o.stop):
 		return fail(-2010, "Order would trigger immediately.")
-	case !o.reserve():
+	case o.typ == market && o.qty == 0:
+		return fail(-1013, "Filter failure: LOT_SIZE") // the amount makes no whole lot
+	case o.typ == market && !o.affords(cost), !o.reserve():
 		return fail(-2010, "Account has insufficient balance for requested action.")
 	}
 	s.next++

@@ -33,8 +33,8 @@ func (o *order) numbers(m []byte) []byte {
 	if tif == "" {
 		tif = "GTC"
 	}
-	m = fmt.Appendf(m, `"price":"%s","origQty":"%s","executedQty":"%s","origQuoteOrderQty":"0.00000000","cummulativeQuoteQty":"%s","status":"%s","timeInForce":"%s","type":"%s","side":"%s"`,
-		o.px(o.price), o.qt(o.qty), o.qt(o.cum), cash(o.quote), o.status, tif, o.typ, sideName(o.side))
+	m = fmt.Appendf(m, `"price":"%s","origQty":"%s","executedQty":"%s","origQuoteOrderQty":"%s","cummulativeQuoteQty":"%s","status":"%s","timeInForce":"%s","type":"%s","side":"%s"`,
+		o.px(o.price), o.qt(o.qty), o.qt(o.cum), cash(o.funds), cash(o.quote), o.status, tif, o.typ, sideName(o.side))
 	if o.stop > 0 {
 		m = fmt.Appendf(m, `,"stopPrice":"%s"`, o.px(o.stop))
 	}
@@ -47,7 +47,7 @@ func (o *order) numbers(m []byte) []byte {
 // placed answers a new order.
 func (o *order) placed(form string) []byte {
 	m := fmt.Appendf(nil, `{"symbol":"%s","orderId":%d,"orderListId":-1,"clientOrderId":"%s","transactTime":%d`, o.p.Symbol, o.id, o.client, ms(o.updated))
-	if form == "" && o.typ == "LIMIT" {
+	if form == "" && (o.typ == "LIMIT" || o.typ == market) {
 		form = "FULL"
 	}
 	if form == "RESULT" || form == "FULL" {
@@ -163,8 +163,8 @@ func (o *order) report(kind string, t *trade, was string, exec uint64, now venue
 	}
 	m := fmt.Appendf(nil, `{"e":"executionReport","E":%d,"s":"%s","c":"%s","S":"%s","o":"%s","f":"%s","q":"%s","p":"%s","P":"%s","F":"0.00000000","g":-1,"C":"%s","x":"%s","X":"%s","r":"NONE","i":%d,`,
 		ms(now), o.p.Symbol, o.client, sideName(o.side), o.typ, tif, o.qt(o.qty), o.px(o.price), o.px(o.stop), was, kind, o.status, o.id)
-	m = fmt.Appendf(m, `"l":"%s","z":"%s","L":"%s","n":"%s","N":%s,"T":%d,"t":%d,"I":%d,"w":%t,"m":%t,"M":false,"O":%d,"Z":"%s","Y":"%s","Q":"0.00000000","W":%d,"V":"NONE"`,
-		o.qt(lastQty), o.qt(o.cum), o.px(lastPrice), fee, asset, ms(now), id, exec, o.open() && !o.waits, maker, ms(o.born), cash(o.quote), cash(quote), ms(o.born))
+	m = fmt.Appendf(m, `"l":"%s","z":"%s","L":"%s","n":"%s","N":%s,"T":%d,"t":%d,"I":%d,"w":%t,"m":%t,"M":false,"O":%d,"Z":"%s","Y":"%s","Q":"%s","W":%d,"V":"NONE"`,
+		o.qt(lastQty), o.qt(o.cum), o.px(lastPrice), fee, asset, ms(now), id, exec, o.open() && !o.waits, maker, ms(o.born), cash(o.quote), cash(quote), cash(o.funds), ms(o.born))
 	if kind == "EXPIRED" && o.expiry != "" {
 		m = fmt.Appendf(m, `,"eR":"%s"`, o.expiry)
 	}
