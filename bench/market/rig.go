@@ -79,6 +79,7 @@ type Rig struct {
 	reports []venue.Report
 	answers []venue.Report
 	skew    venue.Nanos
+	trades  uint64 // the id of the last one of Restock
 }
 
 // Symbol is the name of market k at its venues.

@@ -160,7 +160,7 @@ func (s *stream) session(t testing.TB, r *market.Rig, sink venue.Sink, waiting f
 	ended := make(chan error, 2)
 	go func() { ended <- session.Run(ctx) }()
 	go func() { ended <- consume(ctx) }()
-	seen, look := uint64(0), time.NewTicker(200*time.Microsecond)
+	seen, look := uint64(0), time.NewTicker(time.Millisecond)
 	arrived = func(n int) {
 		for seen += uint64(n); session.Counters().Messages.Load() < seen || waiting() > 0; {
 			<-look.C
