@@ -83,6 +83,9 @@ func (l *Live) finish(err error, over func()) (*LiveResult, error) {
 			continue
 		}
 		for _, s := range f.Sessions() {
+			if s.Counters().Attempts.Load() == 0 {
+				continue // its turn comes when the first connection is old
+			}
 			f := feedReport(l.Venues[id].Name, s)
 			r.Frames += f.Messages
 			r.Feeds = append(r.Feeds, f)

@@ -88,6 +88,9 @@ func Record(ctx context.Context, o RecordOptions) (*RecordReport, error) {
 	for id, f := range feeders {
 		if f != nil {
 			for _, s := range f.Sessions() {
+				if s.Counters().Attempts.Load() == 0 {
+					continue
+				}
 				r.Feeds = append(r.Feeds, feedReport(a.Venues[id].Name, s))
 			}
 		}

@@ -17,6 +17,7 @@ type Decoder struct {
 	parser  fastjson.Parser
 	keys    keys // of the fallback
 	refusal string
+	leaving bool
 }
 
 // Refusal implements wire.Refuser.
@@ -24,6 +25,13 @@ func (d *Decoder) Refusal() string {
 	text := d.refusal
 	d.refusal = ""
 	return text
+}
+
+// Leaving implements wire.Leaver.
+func (d *Decoder) Leaving() bool {
+	leaving := d.leaving
+	d.leaving = false
+	return leaving
 }
 
 // newDecoder makes the decoder of a connection that carries ins, of a product whose deltas chain as chain says.

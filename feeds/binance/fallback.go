@@ -58,6 +58,8 @@ func (d *Decoder) fallback(recv venue.Nanos, msg []byte) ([]venue.Event, venue.R
 		return d.tickerSlow(recv, k)
 	case string(event) == "trade":
 		return d.tradeSlow(recv, k)
+	case string(event) == "serverShutdown":
+		d.leaving = true
 	case k.at('e') == nil:
 		d.refusal = string(v.GetStringBytes("error", "msg"))
 	}

@@ -1,6 +1,7 @@
 package binance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -35,6 +36,8 @@ const (
 	attempts      = 250
 	attemptsLeave = 50
 	attemptSpan   = 300 * venue.Second
+	// overlap is for how long two connections stream when one gives way to the other.
+	overlap = 3 * venue.Second
 	// weightShare of the venue's weight, in sixths, is ours; books leave booksLeave of it to the order side.
 	weightShare = 5
 	booksLeave  = 2
@@ -55,7 +58,7 @@ func limits(name string, c *wire.Clock) *wire.Limits {
 type feed struct {
 	cfg     wire.FeedConfig
 	m       market
-	session *wire.Session
+	streams *wire.Pair
 	books   *wire.Snapshots
 	symbols map[venue.Inst]string // read only after New
 }
@@ -90,17 +93,17 @@ func (p product) feed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		ids = append(ids, in.Inst)
 		most = max(most, in.Inst)
 	}
-	streams := f.streams()
-	if len(streams) > 1024 {
-		return nil, fmt.Errorf("%s: %d streams are more than the 1024 that one connection carries; follow fewer instruments", name, len(streams))
+	names := f.names()
+	if len(names) > 1024 {
+		return nil, fmt.Errorf("%s: %d streams are more than the 1024 that one connection carries; follow fewer instruments", name, len(names))
 	}
-	url := cfg.WS + m.wsPath + "?streams=" + strings.Join(streams, "/")
+	url := cfg.WS + m.wsPath + "?streams=" + strings.Join(names, "/")
 	sc := wire.SessionConfig{
 		Name: name, Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Spin: cfg.Spin,
 		URL: func() string { return url }, Header: header,
 		Silence: m.silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: 8 << 20,
 		Backoff: wire.Backoff{Min: 100 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 10 * venue.Second,
-		Attempts: cfg.Limits.Connections, Leave: attemptsLeave, Messages: wire.NewLimiter(cfg.Clock, m.perSecond-1, venue.Second),
+		Attempts: cfg.Limits.Connections, Leave: attemptsLeave,
 		Decoder: func() wire.Decoder { return decoder(cfg.Venue, cfg.Instruments) },
 		Venue:   cfg.Venue, Insts: ids, Report: cfg.Report,
 		Opened: func() {
@@ -109,7 +112,6 @@ func (p product) feed(cfg wire.FeedConfig) (wire.Feeder, error) {
 			}
 		},
 	}
-	sc.Backoff.Seed(cfg.Seed)
 	bc := wire.SnapshotsConfig{
 		Name: name, Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Request: f.request, Decoder: decoder(cfg.Venue, cfg.Instruments),
 		Sink: cfg.Snapshots, Weight: cfg.Limits.Weight, Leave: m.weight * booksLeave / 6, Used: usedWeight,
@@ -120,12 +122,18 @@ func (p product) feed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		sc.Raw = func(recv venue.Nanos, msg []byte) { cfg.Raw("ws", name, url, recv, msg) }
 		bc.Raw = func(request string, recv venue.Nanos, body []byte) { cfg.Raw("rest", name, request, recv, body) }
 	}
-	f.session, f.books = wire.NewSession(sc), wire.NewSnapshots(bc)
+	pc := wire.PairConfig{Life: cmp.Or(cfg.Life, lifetime), Overlap: overlap, Patience: 5 * overlap, Insts: int(most) + 1, Seed: cfg.Seed,
+		Session: func() wire.SessionConfig {
+			sc.Messages = wire.NewLimiter(cfg.Clock, m.perSecond-1, venue.Second) // a connection's own
+			return sc
+		}}
+	pc.Jitter = pc.Life / 48
+	f.streams, f.books = wire.NewPair(pc), wire.NewSnapshots(bc)
 	return f, nil
 }
 
-// streams are the names of everything to follow; they stand in the URL, since each SUBSCRIBE message costs allowance.
-func (f *feed) streams() []string {
+// names are the streams of everything to follow; they stand in the URL, since each SUBSCRIBE message costs allowance.
+func (f *feed) names() []string {
 	var out []string
 	for _, in := range f.cfg.Instruments {
 		s := strings.ToLower(in.Symbol)
@@ -152,10 +160,9 @@ func usedWeight(h http.Header) (int64, bool) {
 
 // Run follows until ctx ends.
 func (f *feed) Run(ctx context.Context, out venue.Sink) error {
-	f.session.SetSink(out)
 	var wg sync.WaitGroup
 	wg.Go(func() { f.books.Run(ctx) })
-	err := f.session.Run(ctx)
+	err := f.streams.Run(ctx, out)
 	wg.Wait()
 	return err
 }
@@ -163,6 +170,6 @@ func (f *feed) Run(ctx context.Context, out venue.Sink) error {
 // Resync asks for a fresh book.
 func (f *feed) Resync(i venue.Inst) { f.books.Ask(i) }
 
-func (f *feed) Until() venue.Nanos { return max(f.session.Until(), f.books.Until()) }
+func (f *feed) Until() venue.Nanos { return max(f.streams.Until(), f.books.Until()) }
 
-func (f *feed) Sessions() []*wire.Session { return []*wire.Session{f.session} }
+func (f *feed) Sessions() []*wire.Session { return f.streams.Sessions() }

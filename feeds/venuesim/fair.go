@@ -51,6 +51,7 @@ func (f *Fair) Advance(now venue.Nanos) {
 	if f.at == 0 {
 		f.at = now
 	}
+	f.at = max(f.at, now-venue.Second) // of a longer sleep only the end is lived through
 	for f.at+venue.Millisecond <= now {
 		f.at += venue.Millisecond
 		move := f.rnd.Int64N(2*f.step+1) - f.step + f.rnd.Int64N(2*f.step+1) - f.step

@@ -24,3 +24,10 @@ type Refuser interface {
 	// after that Decode, on its goroutine; it answers each refusal once.
 	Refusal() string
 }
+
+// Leaver is a Decoder that hears when the venue is about to end the connection.
+type Leaver interface {
+	// Leaving reports whether the message that Decode has ignored last said so. Asked right after that Decode, on its
+	// goroutine; it answers each notice once.
+	Leaving() bool
+}

@@ -33,6 +33,9 @@ type FeedConfig struct {
 	// that are not given to everybody.
 	Format Format
 	Key    sign.Secret
+	// Life is how old a connection may become before the feed gives it up for a new one, without a gap; 0 takes what the venue's
+	// limit asks for. Venues without one have no use for it.
+	Life venue.Nanos
 	// Spin makes the connection busy-poll.
 	Spin bool
 	// Snapshots is the sink for books that come by REST, from a goroutine of their own; unused by venues whose books come

@@ -55,6 +55,9 @@ type SessionConfig struct {
 	// Opened, where not nil, is called on the reading goroutine once connected, before the first message is read; Hello may
 	// still be on its way.
 	Opened func()
+	// Leaving, where not nil, is called on the reading goroutine when the venue says that it will end the connection (see
+	// Leaver).
+	Leaving func()
 	// Raw, where not nil, sees every message before it is decoded.
 	Raw func(recv venue.Nanos, msg []byte)
 	// Report, where not nil, hears why each connection ended or could not be made, what could not be decoded, and what the
@@ -197,7 +200,9 @@ func (s *Session) once(ctx context.Context) error {
 	conn.Close()
 	<-written
 	if ctx.Err() == nil { // not by our own closing
-		s.count.Losses.Add(1)
+		if ctx.Err() == nil {
+			s.count.Losses.Add(1)
+		}
 	}
 	if s.count.Messages.Load() == before {
 		err = &Error{c.Name, "read", Transient, fmt.Errorf("%s ended before its first message: %w", where(c.URL()), errors.Unwrap(err))}
@@ -342,8 +347,11 @@ func (s *Session) decode(ctx context.Context, dec Decoder, recv venue.Nanos, msg
 	return why
 }
 
-// refused passes on what the venue has just refused, if that is what the ignored message was.
+// refused passes on what the venue has just refused or announced, if that is what the ignored message was.
 func (s *Session) refused(dec Decoder) {
+	if v, ok := dec.(Leaver); ok && s.cfg.Leaving != nil && v.Leaving() {
+		s.cfg.Leaving()
+	}
 	r, ok := dec.(Refuser)
 	if !ok {
 		return
@@ -364,14 +372,19 @@ func (s *Session) gaps(why venue.Reason, recv venue.Nanos) bool {
 	if len(s.cfg.Insts) == 0 {
 		return true
 	}
-	ev := make([]venue.Event, len(s.cfg.Insts))
-	for i, in := range s.cfg.Insts {
-		ev[i].SetGap(s.cfg.Venue, in, why, 0, 0, recv)
+	s.drop = s.cfg.Sink.Put(gapsOf(s.cfg.Venue, s.cfg.Insts, why, recv)) != venue.OK
+	return !s.drop
+}
+
+// gapsOf is one Gap per instrument, at least one, as one message.
+func gapsOf(v venue.ID, insts []venue.Inst, why venue.Reason, recv venue.Nanos) []venue.Event {
+	ev := make([]venue.Event, len(insts))
+	for i, in := range insts {
+		ev[i].SetGap(v, in, why, 0, 0, recv)
 		ev[i].Flags = 0
 	}
 	ev[len(ev)-1].Flags = venue.Last
-	s.drop = s.cfg.Sink.Put(ev) != venue.OK
-	return !s.drop
+	return ev
 }
 
 // write is the writing goroutine: hello, heartbeats, and what Send queued.

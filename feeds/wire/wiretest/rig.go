@@ -36,6 +36,8 @@ type Rig struct {
 	Compared, Unknown, Trades, Touches int
 	// Seen, where not nil, is shown all that comes.
 	Seen func([]venue.Event)
+	// Look is how often Until asks at least, 0 for every 10 ms.
+	Look time.Duration
 
 	t   testing.TB
 	out put
@@ -79,12 +81,12 @@ func Follow(t testing.TB, sim Simulator, a wire.Adapter, cfg wire.FeedConfig) *R
 	return r
 }
 
-// Until applies what comes until done says so, which is asked at least every 10 ms. Every book that is Live is held against
+// Until applies what comes until done says so, which is asked at least at every Look. Every book that is Live is held against
 // the simulator's.
 func (r *Rig) Until(limit time.Duration, done func() bool) {
 	r.t.Helper()
 	deadline := time.After(limit)
-	look := time.NewTicker(10 * time.Millisecond)
+	look := time.NewTicker(cmp.Or(r.Look, 10*time.Millisecond))
 	defer look.Stop()
 	for !done() {
 		select {
