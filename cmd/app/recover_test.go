@@ -20,6 +20,7 @@ import (
 	"oneprice/feeds/coinbase/coinbasesim"
 	"oneprice/feeds/kraken/krakensim"
 	"oneprice/feeds/sign"
+	"oneprice/feeds/venuesim"
 )
 
 // world is what a child needs to trade at its parent's simulators.
@@ -210,4 +211,51 @@ func TestDemo_liveSimAgreesWithTheVenuesBooks(t *testing.T) {
 		require.Positive(t, x.Fills, name)
 		require.Zero(t, x.UnknownNow, name)
 	}
+}
+
+// strike changes the rates of every simulator's faults.
+func (s *Simulators) strike(r venuesim.Rates) {
+	for _, v := range s.Venues {
+		v.faults.Set(r)
+	}
+}
+
+// With every fault of market data and orders at once, and breakers that never open, no order is lost or doubled: at the end
+// nothing is in doubt, nothing stands, and our balances are the venues'.
+func TestDemo_liveSimUnderEveryFaultLosesNothing(t *testing.T) {
+	t.Parallel()
+	text, ok := exampleText("demo")
+	require.True(t, ok)
+	path := filepath.Join(t.TempDir(), "calm.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), "failures: 5,", "failures: 10000,")), 0o600))
+	c, err := ReadConfig(path, nil)
+	require.NoError(t, err)
+	sims, err := NewSimulators(Machine(), SimOptions{Seed: 7, Address: "127.0.0.1:0", Accounts: c})
+	require.NoError(t, err)
+	// Faults begin with the session and end before it, so that what is in doubt can be found out.
+	ends, over := 16, 48 // looks, four a second
+	if long() {
+		ends, over = 240, 300
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 2*patience)
+	defer stop()
+	looks := 0
+	r, err := sims.demo(ctx, DemoOptions{Config: path, Seed: 7, Out: t.TempDir(), Status: func(*Live) {
+		switch looks++; looks {
+		case 1:
+			sims.strike(venuesim.AllFaults.And(venuesim.PrivateFaults))
+		case ends:
+			sims.strike(venuesim.Rates{})
+		case over:
+			stop()
+		}
+	}})
+	require.NoError(t, err)
+	require.True(t, r.AuditOK)
+	require.Positive(t, r.Fills)
+	require.Zero(t, r.Demo.TruthWrong, r.Demo.FirstWrong)
+	require.Zero(t, r.UnknownNow)
+	require.Empty(t, r.OpenAtExit)
+	require.Zero(t, r.PositionMismatch, "%v", r.Mismatches)
+	t.Logf("%d orders, %d fills, faults %v", r.Orders, r.Fills, r.Demo.Faults)
 }
