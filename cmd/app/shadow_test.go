@@ -70,7 +70,7 @@ func TestShadow_leavesStateTapeAndAuditByteForByte(t *testing.T) {
 	run, err := Prepare("backtest-zero-fee", paths, "")
 	require.NoError(t, err)
 	with, without := traceOf(t, run, true), traceOf(t, run, false)
-	require.Greater(t, with.plays, uint64(100), "the shadow played beside the run")
+	require.Positive(t, with.plays, "the shadow played beside the run") // how often is the machine's to say
 	require.Greater(t, with.counters.Orders, uint64(10))
 	with.plays = 0
 	require.Equal(t, without, with)
