@@ -74,7 +74,7 @@ func bot(b testing.TB, r *market.Rig, signed bool) *naive.Bot {
 	return bot
 }
 
-// ahead prepares the messages of a burst outside of what is timed.
+// ahead receives the messages of a burst outside of what is timed; every burst is as long as the first.
 type ahead struct {
 	depths []*market.Depth
 	msgs   [][]byte
@@ -82,9 +82,11 @@ type ahead struct {
 }
 
 func (a *ahead) fill(n int) {
-	a.msgs = a.msgs[:0]
-	for range n {
-		a.msgs = append(a.msgs, a.depths[a.k].Next())
+	for len(a.msgs) < n {
+		a.msgs = append(a.msgs, nil)
+	}
+	for i := range a.msgs {
+		a.msgs[i] = market.Received(a.msgs[i], a.depths[a.k].Next())
 		a.k = (a.k + 1) % len(a.depths)
 	}
 }

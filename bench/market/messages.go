@@ -30,6 +30,15 @@ func Slacked(m []byte) []byte {
 	return b
 }
 
+// Received copies a message into dst as a read from its socket would: into memory written just now. A pool of messages for
+// many markets is larger than the cache, and what a candidate would wait for there no read leaves to it.
+func Received(dst, m []byte) []byte {
+	if cap(dst) < len(m)+wire.Slack {
+		dst = make([]byte, 0, 2*len(m)+wire.Slack)
+	}
+	return append(dst[:0], m...)
+}
+
 func pool(f func() []byte) [][]byte {
 	out := make([][]byte, Pool)
 	for i := range out {
