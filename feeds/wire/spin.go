@@ -16,12 +16,17 @@ import (
 
 // spinConn is a net.Conn whose Read polls the socket without ever parking, on the calling goroutine's thread. Deadlines and
 // Close keep working: a Close from another goroutine makes the raw read fail, and the deadline is looked at once in many
-// turns, since reading the clock costs more than a turn.
+// turns, since reading the clock costs more than a turn. One goroutine reads.
 type spinConn struct {
 	net.Conn
 	raw  syscall.RawConn
 	due  atomic.Int64 // read deadline, nanoseconds since spinBegan, 0 none
 	idle func()       // called between empty turns; never nil
+
+	try func(fd uintptr) bool // made once: a closure for each turn would be garbage
+	p   []byte                // try's argument
+	n   int                   // and results
+	err error
 }
 
 // Spinning wraps a TCP connection so that reads busy-poll. idle, where not nil, is called between empty turns: the place to
@@ -38,35 +43,50 @@ func Spinning(c net.Conn, idle func()) (net.Conn, error) {
 	if idle == nil {
 		idle = func() {}
 	}
-	return &spinConn{Conn: c, raw: raw, idle: idle}, nil
+	s := &spinConn{Conn: c, raw: raw, idle: idle}
+	s.try = func(fd uintptr) bool {
+		s.n, s.err = syscall.Read(int(fd), s.p)
+		return true // never park: what would block is tried again
+	}
+	return s, nil
 }
 
-func (c *spinConn) Read(p []byte) (n int, err error) {
+// Every so many empty turns of some half a microsecond, a power of two, the deadline is looked at, and other goroutines of
+// this processor are let in. The latter costs a thread that is locked to its goroutine two switches of threads; an idle
+// processor takes them over sooner, and the collector needs no leave.
+const (
+	lookEvery  = 64
+	yieldEvery = 1024
+)
+
+func (c *spinConn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	for turn := 0; ; turn++ {
-		var rerr error
-		err = c.raw.Read(func(fd uintptr) bool {
-			n, rerr = syscall.Read(int(fd), p)
-			return true // never park: what would block is tried again here
-		})
-		switch {
-		case err != nil:
+	c.p = p
+	defer func() { c.p = nil }()
+	for turn := 1; ; turn++ {
+		if err := c.raw.Read(c.try); err != nil {
 			return 0, err
-		case rerr == nil && n == 0:
-			return 0, io.EOF
-		case rerr == nil:
-			return n, nil
-		case rerr != syscall.EAGAIN && rerr != syscall.EINTR:
-			return 0, &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("read", rerr)}
+		}
+		switch c.err {
+		case nil:
+			if c.n == 0 {
+				return 0, io.EOF
+			}
+			return c.n, nil
+		case syscall.EAGAIN, syscall.EINTR:
+		default:
+			return 0, &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("read", c.err)}
 		}
 		c.idle()
-		if turn&63 == 63 {
+		if turn%lookEvery == 0 {
 			if d := c.due.Load(); d != 0 && int64(time.Since(spinBegan)) > d {
 				return 0, os.ErrDeadlineExceeded
 			}
-			runtime.Gosched() // lets the collector and others on this processor in
+		}
+		if turn%yieldEvery == 0 {
+			runtime.Gosched()
 		}
 	}
 }

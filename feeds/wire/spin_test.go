@@ -161,3 +161,30 @@ func TestSpin_handshakeEndsWithItsContext(t *testing.T) {
 		require.True(t, errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout(), "%s: %v", scheme, err)
 	}
 }
+
+func TestSpinning_makesNoGarbageWhileItWaits(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	far, err := ln.Accept()
+	require.NoError(t, err)
+	defer far.Close()
+	turns, buf := 0, make([]byte, 8)
+	s, err := Spinning(c, func() {
+		if turns++; turns%3000 == 0 {
+			if _, err := far.Write(buf); err != nil {
+				panic(err)
+			}
+		}
+	})
+	require.NoError(t, err)
+	require.Zero(t, testing.AllocsPerRun(3, func() {
+		if _, err := io.ReadFull(s, buf); err != nil {
+			panic(err)
+		}
+	}))
+	require.Greater(t, turns, 9000)
+}
