@@ -115,7 +115,8 @@ func (e *Engine) report(r *venue.Report) {
 	o := e.orders.Lookup(r)
 	if o == nil {
 		e.orders.Apply(r, e.d.Now) // counted as an orphan
-		rec.Reason = venue.UnknownTarget
+		whose := e.whose(r)
+		rec.Reason = whose
 		if r.Kind == venue.Fill && e.ledger.Known(r) {
 			rec.Reason = venue.Duplicate
 			e.counts.Duplicates++
@@ -123,8 +124,9 @@ func (e *Engine) report(r *venue.Report) {
 		}
 		e.gate.OnReport(r, nil, e.d)
 		if r.Kind == venue.Fill {
-			e.reduceOnly(venue.UnknownTarget) // somebody else's, or so late that its slot has another order
+			e.reduceOnly(whose)
 		}
+		e.astray(r, whose)
 		return
 	}
 	rec.SetOf(o)

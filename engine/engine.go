@@ -18,6 +18,9 @@
 //     that nobody watches; and to overwrite or thin out records.
 //   - 2026-11-25: at the end of a session an End event stops decisions: what still comes is booked, but neither a strategy
 //     nor a playbook acts on books that no longer move. A plan that the end cuts in two leaves its position in the report.
+//   - 2026-11-25: an order in our id space that this run neither placed nor adopted is cancelled when its venue says that it
+//     stands, once, on record as stray_order: nobody here would watch it. Ids that this run gave are never strays, however
+//     late their reports come. Somebody else's orders are recorded, counted, and left alone.
 //   - 2026-11-25: Step returns slices of its own; nothing is called back, so that the same Step serves live trading,
 //     backtest and replay.
 package engine
@@ -78,6 +81,7 @@ type Engine struct {
 	out    *Out
 
 	statements statements
+	strays     strays
 
 	changed  []bool              // by instrument, within a drain
 	silent   []bool              // by instrument: the trust record says too_old
@@ -96,6 +100,8 @@ type Engine struct {
 // Counters are exact tallies since New.
 type Counters struct {
 	Steps, Events, Intents, Approved, Orders, Reports, Plans, PlansApproved, Duplicates uint64
+	// Strays are orders of ours that stood unknown to this run and were cancelled; Foreign are reports of somebody else's.
+	Strays, Foreign uint64
 	// Refused is by reason.
 	Refused [venue.Reasons]uint64
 }

@@ -26,7 +26,7 @@ func TestStep_fillOfAnUnknownOrderAllowsReducingOnly(t *testing.T) {
 	s.batch.Reports = append(s.batch.Reports, r)
 	s.run("say new buy a:X 998@5 post\nstep 4\n")
 	require.Equal(t, []audit.Kind{audit.Reported, audit.Operator, audit.Decision}, kinds(s))
-	require.Equal(t, venue.UnknownTarget, s.out.Records[0].Reason)
+	require.Equal(t, venue.StrayOrder, s.out.Records[0].Reason)
 	require.Equal(t, uint8(venue.OpReduceOnly), s.out.Records[1].Sub)
 	require.Equal(t, venue.ReduceOnlyMode, s.out.Records[2].Reason, "the position is not what we think")
 }

@@ -183,6 +183,11 @@ func (s *script) line(f []string, out *bytes.Buffer) {
 	}
 }
 
+// next is the millisecond after the last step's.
+func (s *script) next() string {
+	return strconv.FormatInt(int64(s.d.Now/venue.Millisecond)-1_800_000_000_000+1, 10)
+}
+
 func (s *script) number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	require.NoError(s.t, err)

@@ -96,6 +96,8 @@ const (
 	UserCancel
 	VenueCancel
 	AccountDiffers // the venue states another balance or position than our fills make
+	StrayOrder     // it has one of our ids, and this run neither placed nor adopted it
+	ForeignOrder   // somebody else's on our account
 
 	reasons // count
 )
@@ -112,7 +114,7 @@ var reasonText = [reasons]string{
 	"overflowed", "audit_behind", "command_ring_full", "journal_full", "late", "notional_at_finality", "restricted", "session_closed",
 	"unknown_target", "bad_intent", "plan_limit",
 	"venue_rejected", "post_only_cross", "unfilled", "self_trade_prevented", "insufficient_funds", "rate_limited", "auth_failed",
-	"venue_busy", "timeout", "user_cancel", "venue_cancel", "account_differs",
+	"venue_busy", "timeout", "user_cancel", "venue_cancel", "account_differs", "stray_order", "foreign_order",
 }
 
 // String is the stable snake_case name used in JSON, audit and metrics.

@@ -204,6 +204,7 @@ func (s *Server) engine(w io.Writer) {
 		{"steps_total", c.Steps}, {"events_total", c.Events}, {"intents_total", c.Intents}, {"approved_total", c.Approved},
 		{"orders_total", c.Orders}, {"reports_total", c.Reports}, {"plans_total", c.Plans}, {"plans_approved_total", c.PlansApproved},
 		{"duplicate_fills_total", c.Duplicates}, {"fills_total", o.Fills}, {"orders_unknown_total", o.Unknown}, {"orphan_reports_total", o.Orphans},
+		{"stray_orders_total", c.Strays}, {"foreign_reports_total", c.Foreign},
 		{"late_fills_total", o.LateFills}, {"plans_even_total", p.Even}, {"plans_completed_total", p.Completed}, {"plans_unwound_total", p.Unwound},
 		{"naked_total", p.Naked},
 	} {

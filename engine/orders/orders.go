@@ -49,6 +49,7 @@ type Table struct {
 	free  []uint32 // FIFO of free slots: head..head+n
 	head  int
 	n     int
+	taken []uint64 // ids of earlier runs whose orders were adopted
 	stats Counters
 }
 
@@ -179,10 +180,30 @@ func (t *Table) Adopt(o *desk.Order) bool {
 	}
 	copy(t.free[i:], t.free[i+1:t.n])
 	t.n--
+	t.taken = append(t.taken, o.Client)
+	if o.NextClient != 0 {
+		t.taken = append(t.taken, o.NextClient)
+	}
 	t.d.Orders[o.Slot] = *o
 	t.d.Live[o.Inst] = append(t.d.Live[o.Inst], o.Slot)
 	t.recount(o.Inst)
 	return true
+}
+
+// Gave reports whether this run has given a client id, to an order or to what was asked of one, or has adopted its order:
+// the order is here, or was here and has ended. No other id of our space belongs to an order that this run knows.
+func (t *Table) Gave(client uint64) bool {
+	epoch, seq := Parts(client)
+	return epoch == t.epoch>>seqBits && seq > 0 && seq < t.next || slices.Contains(t.taken, client)
+}
+
+// Take gives a client id to a command on an order that is in no slot. False when the range is used up.
+func (t *Table) Take() (client uint64, ok bool) {
+	if t.next > t.limit {
+		return 0, false
+	}
+	t.next++
+	return t.epoch | (t.next - 1), true
 }
 
 // Lookup returns the order that a report speaks of, or nil: slot and client id must agree.
