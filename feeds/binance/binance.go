@@ -19,6 +19,13 @@
 //     but not its levels. Only the stream's name tells, so without the combined wrapper do not subscribe to them.
 //   - 2026-11-25: prices and sizes are decoded as printed. A 1000SHIB contract is an instrument of the base 1000SHIB,
 //     as the venue itself lists it, with multiplier 1; nothing is rescaled here.
+//   - 2026-11-25: spot comes by the binary streams (sbe.go) where the operator asks for it, since they want an API key. Times
+//     faster than the scanner of the same depth updates in the same run: 20 levels 2.3 (160 ns), 100 levels 2.4. Conversion
+//     is exact without a division, and one branch judges three levels; a level at a time it was 2.2 and 2.0. The touch is
+//     left out under load, never late, and takes no part in the chain. Books still begin by REST as text.
+//   - 2026-11-25: a connection is given up at an age between 22.5 and 23 hours of the venue's 24, or when the venue says that
+//     it will end it, for one that streams already (wire.Pair). The order connection is instead made anew once no request
+//     waits for its answer: ids of requests belong to a connection, and a session takes three messages.
 //   - 2026-11-25: an unknown symbol is answered before the rest of the message is read. It may carry the messages of a
 //     thousand symbols nobody asked for, and nothing depends on whether they are well formed.
 package binance

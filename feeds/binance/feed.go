@@ -54,7 +54,8 @@ func limits(name string, c *wire.Clock) *wire.Limits {
 	return &wire.Limits{Connections: wire.NewLimiter(c, attempts, attemptSpan), Weight: wire.NewLimiter(c, markets[name].weight*weightShare/6, 60*venue.Second)}
 }
 
-// feed follows one of the venue's markets: one combined stream for all instruments, books by REST.
+// feed follows one of the venue's markets: one combined stream for all instruments, of which the next connection is opened
+// before the venue ends the last, and books by REST.
 type feed struct {
 	cfg     wire.FeedConfig
 	m       market

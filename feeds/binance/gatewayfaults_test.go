@@ -137,6 +137,23 @@ func TestGateway_sessionExpiryAndRestartKeepTheOrders(t *testing.T) {
 	}
 }
 
+func TestGateway_leavesAConnectionThatWillEndOnceNoAnswerIsOnItsWay(t *testing.T) {
+	f := only(venuesim.LateAck, 1_000_000)
+	r := newRig(t, rigOptions{faults: f})
+	c := r.send(r.new(venue.Limit, venue.GTC, venue.Buy, r.touch(venue.Buy)-1000, 1000))
+	r.sim.Shutdown(10 * venue.Second)
+	r.until("the order", func() bool { return r.of(c).saw(venue.Ack) })
+	select {
+	case <-r.lost: // a new session asks what the old one may have missed
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "the connection was not replaced")
+	}
+	r.until("the session", r.gw.Ready)
+	require.False(t, r.of(c).saw(venue.SentReport))
+	f.Set(venuesim.Rates{})
+	r.settles([]*venue.Command{c})
+}
+
 func TestGateway_limitAndBanKeepItQuiet(t *testing.T) {
 	for _, k := range []venuesim.Fault{venuesim.LimitOrders, venuesim.Banned} {
 		t.Run(k.String(), func(t *testing.T) {

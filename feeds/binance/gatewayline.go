@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,7 +25,7 @@ type line struct {
 	ws    *websocket.Conn
 	out   net.Conn // TLS where there is one, else the tail itself
 	tail  *tail
-	since venue.Nanos
+	until atomic.Int64 // when it is to be given up for a new one
 }
 
 // headroom is the room before a payload for a frame's header: 4 bytes of length and 4 of mask.
@@ -122,7 +123,9 @@ func dialLine(ctx context.Context, cfg *wire.GatewayConfig, url string) (*line, 
 		return nil, &wire.Error{Venue: "binance", Op: "connect for orders", Kind: kind, Err: err}
 	}
 	ws.SetReadLimit(8 << 20)
-	return &line{ws: ws, out: ws.NetConn(), tail: t, since: cfg.Clock.Now()}, nil
+	l := &line{ws: ws, out: ws.NetConn(), tail: t}
+	l.until.Store(int64(cfg.Clock.Now() + lifetime))
+	return l, nil
 }
 
 // tailMax is how many bytes may wait for the socket: some hundred orders. Beyond it the venue does not read any more.

@@ -18,7 +18,9 @@ const (
 	silence = 45 * venue.Second
 	// lifetime is when a connection is replaced on our own terms; the venue cuts it at 24 h.
 	lifetime = 23 * 3600 * venue.Second
-	tick     = 20 * venue.Millisecond
+	// linger is how long past its time a connection is kept for answers that are on their way.
+	linger = 10 * venue.Second
+	tick   = 20 * venue.Millisecond
 )
 
 // errStop ends a connection that has to be made anew.
@@ -317,9 +319,11 @@ func (g *Gateway) keep(ctx context.Context) {
 	for g.o.Clock.Sleep(ctx, tick) == nil {
 		now := g.o.Clock.Now()
 		l := g.line.Load()
-		if l != nil && now-l.since > lifetime {
-			l.close()
-			continue
+		if l != nil {
+			if over := now - venue.Nanos(l.until.Load()); over >= linger || over >= 0 && g.quiet() {
+				l.close()
+				continue
+			}
 		}
 		g.mu.Lock()
 		for i := range g.ids.slots {
@@ -331,6 +335,16 @@ func (g *Gateway) keep(ctx context.Context) {
 		g.publish()
 		g.mu.Unlock()
 	}
+}
+
+// quiet reports whether no request waits for its answer.
+func (g *Gateway) quiet() bool {
+	for i := range g.ids.slots {
+		if s := &g.ids.slots[i]; s.asked.Load()|s.quit.Load() != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // report opens a report of the order of owner; the pointer is good until the next one. Under mu.

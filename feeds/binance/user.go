@@ -20,8 +20,10 @@ func (g *Gateway) event(s *session, recv venue.Nanos, e *fastjson.Value) {
 		for _, b := range e.GetArray("B") {
 			g.balance(recv, millis(e, "u"), b.GetStringBytes("a"), b.GetStringBytes("f"))
 		}
-	case "eventStreamTerminated", "serverShutdown":
+	case "eventStreamTerminated":
 		s.over = true
+	case "serverShutdown":
+		s.l.until.Store(min(s.l.until.Load(), int64(recv)))
 	}
 }
 

@@ -29,8 +29,8 @@ type FeedConfig struct {
 	WS, REST string
 	// Limits are the address's, from the adapter's Limits; nil when nothing else of the process reaches the venue.
 	Limits *Limits
-	// Format is what the streams are to be written in, among the adapter's Formats. Key is the id of an API key, for those
-	// that are not given to everybody.
+	// Format is what the streams are to be written in: SBE only where the adapter has it. Key is the id of an API key, for
+	// those that are not given to everybody.
 	Format Format
 	Key    sign.Secret
 	// Life is how old a connection may become before the feed gives it up for a new one, without a gap; 0 takes what the venue's

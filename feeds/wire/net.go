@@ -14,6 +14,9 @@
 //     book decides what they mean and the engine asks for a snapshot.
 //   - 2026-11-25: a snapshot waits for room in the ring, a delta does not: a delta that waited would hold up the socket and
 //     everything behind it.
+//   - 2026-11-25: of two connections that overlap only one publishes, and the other's messages wait (Pair). Rejected: taking
+//     from whichever is first, which would need a lock, or a ring more, for every message of the year to be ahead for three
+//     seconds of a day.
 package wire
 
 import (

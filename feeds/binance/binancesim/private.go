@@ -38,6 +38,7 @@ func (s *Sim) private(c *venuesim.Conn, _ *http.Request) {
 	if !s.admits() {
 		return
 	}
+	s.ends(c, s.cfg.Life)
 	x := &client{conn: c}
 	s.mu.Lock()
 	s.clients = append(s.clients, x)

@@ -142,7 +142,7 @@ func (s *Sim) ends(c *venuesim.Conn, after venue.Nanos) {
 	}()
 }
 
-// Shutdown tells every connection to the streams that the venue is about to end it, and does so after a span. Connections
+// Shutdown tells every connection that the venue is about to end it, and does so after a span. Connections
 // that are opened meanwhile are not concerned.
 func (s *Sim) Shutdown(after venue.Nanos) {
 	s.mu.Lock()
@@ -154,6 +154,10 @@ func (s *Sim) Shutdown(after venue.Nanos) {
 		} else {
 			x.conn.Reply(notice)
 		}
+		s.ends(x.conn, after)
+	}
+	for _, x := range s.clients {
+		x.conn.Reply(fmt.Appendf(nil, `{"event":%s}`, notice))
 		s.ends(x.conn, after)
 	}
 }
