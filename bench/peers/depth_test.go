@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -35,8 +36,13 @@ const serverLevels = "ONEPRICE_BENCH_SERVER_LEVELS"
 func TestMain(m *testing.M) {
 	if text := os.Getenv(serverLevels); text != "" {
 		var levels int
-		if _, err := fmt.Sscan(text, &levels); err == nil {
+		_, err := fmt.Sscan(text, &levels)
+		if err == nil {
 			err = serveDepth(levels)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
 		os.Exit(0)
 	}

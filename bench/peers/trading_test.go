@@ -161,6 +161,7 @@ func TestBinance_aStockClientTradesAndSeesTheSimulatorsOwnBooks(t *testing.T) {
 			rests(r)
 			takes(r)
 			replaces(r)
+			replacesNothing(r)
 			overSocket(r)
 			makes(r)
 			require.Positive(t, r.c.UsedWeight.Used1M)
@@ -221,6 +222,20 @@ func replaces(r *trader) {
 	require.Len(r.t, gone.Orders, 1)
 	require.Equal(r.t, list[0].OrderID, gone.Orders[0].OrderID)
 	require.Empty(r.t, r.open())
+}
+
+// replacesNothing has the new order placed although there is nothing to cancel, where the client allows for that.
+func replacesNothing(r *trader) {
+	_, err := r.c.NewCancelReplaceOrderService().Symbol("BTCUSDT").Side(stock.SideTypeBuy).Type(stock.OrderTypeLimit).TimeInForce(stock.TimeInForceTypeGTC).
+		CancelReplaceMode(stock.CancelReplaceModeAllowFailure).CancelOrderID(7_777).NewClientOrderID("anyway").Price("50001").Quantity("0.002").Do(r.t.Context())
+	e := new(common.APIError)
+	require.ErrorAs(r.t, err, &e)
+	require.EqualValues(r.t, -2021, e.Code)
+	list := r.open()
+	require.Len(r.t, list, 1)
+	require.Equal(r.t, "anyway", list[0].ClientOrderID)
+	_, err = r.c.NewCancelOrderService().Symbol("BTCUSDT").OrigClientOrderID("anyway").Do(r.t.Context())
+	require.NoError(r.t, err)
 }
 
 // overSocket places by the WebSocket API.

@@ -348,8 +348,19 @@ func (s *Sim) cancel(a *account, p *pair, q params, now venue.Nanos) ([]byte, *f
 	return o.cancelled(was), nil
 }
 
+// outcome is one half of a cancel-replace in the venue's words.
+type outcome struct{ word, response string }
+
+func outcomeOf(response []byte, f *failure) outcome {
+	if f != nil {
+		return outcome{"FAILURE", fmt.Sprintf(`{"code":%d,"msg":%q}`, f.code, f.msg)}
+	}
+	return outcome{"SUCCESS", string(response)}
+}
+
 func (s *Sim) cancelReplace(a *account, p *pair, q params, now venue.Nanos) ([]byte, *failure) {
-	if q["cancelReplaceMode"] != "STOP_ON_FAILURE" {
+	stops := q["cancelReplaceMode"] == "STOP_ON_FAILURE"
+	if !stops && q["cancelReplaceMode"] != "ALLOW_FAILURE" {
 		return nil, fail(-1102, "Mandatory parameter 'cancelReplaceMode' was not sent, was empty/null, or malformed.")
 	}
 	n, f := s.read(a, p, q) // filters come first
@@ -359,19 +370,21 @@ func (s *Sim) cancelReplace(a *account, p *pair, q params, now venue.Nanos) ([]b
 	if f := s.counts(a, now); f != nil {
 		return nil, f
 	}
-	old, f := a.target(p, q["cancelOrderId"], q["cancelOrigClientOrderId"], q["cancelRestrictions"])
-	if f != nil {
-		return nil, &failure{400, -2022, "Order cancel-replace failed.", fmt.Sprintf(
-			`{"cancelResult":"FAILURE","newOrderResult":"NOT_ATTEMPTED","cancelResponse":{"code":%d,"msg":%q},"newOrderResponse":null}`, f.code, f.msg)}
+	gone := outcomeOf(s.cancel(a, p, params{"orderId": q["cancelOrderId"], "origClientOrderId": q["cancelOrigClientOrderId"],
+		"newClientOrderId": q["cancelNewClientOrderId"], "cancelRestrictions": q["cancelRestrictions"]}, now))
+	placed := outcome{"NOT_ATTEMPTED", "null"}
+	if gone.word == "SUCCESS" || !stops {
+		f := s.accept(n, now)
+		placed = outcomeOf(n.placed(q["newOrderRespType"]), f)
 	}
-	was := old.client
-	s.take(old, s.rename(q["cancelNewClientOrderId"]), now)
-	if f := s.accept(n, now); f != nil {
-		return nil, &failure{409, -2021, "Order cancel-replace partially failed.", fmt.Sprintf(
-			`{"cancelResult":"SUCCESS","newOrderResult":"FAILURE","cancelResponse":%s,"newOrderResponse":{"code":%d,"msg":%q}}`, old.cancelled(was), f.code, f.msg)}
+	both := fmt.Sprintf(`{"cancelResult":%q,"newOrderResult":%q,"cancelResponse":%s,"newOrderResponse":%s}`, gone.word, placed.word, gone.response, placed.response)
+	switch {
+	case gone.word == placed.word && gone.word == "SUCCESS":
+		return []byte(both), nil
+	case placed.word == "SUCCESS" || gone.word == "SUCCESS":
+		return nil, &failure{409, -2021, "Order cancel-replace partially failed.", both}
 	}
-	return fmt.Appendf(nil, `{"cancelResult":"SUCCESS","newOrderResult":"SUCCESS","cancelResponse":%s,"newOrderResponse":%s}`,
-		old.cancelled(was), n.placed(q["newOrderRespType"])), nil
+	return nil, &failure{400, -2022, "Order cancel-replace failed.", both}
 }
 
 func (s *Sim) amend(a *account, p *pair, q params, now venue.Nanos) ([]byte, *failure) {
