@@ -21,6 +21,14 @@ func live(b testing.TB, levels int) *market.Live {
 	return l
 }
 
+// shadowed is the second instance that keeps a live one warm.
+func shadowed(b testing.TB, levels int) *market.Live {
+	l, err := market.NewShadow(market.Config{Levels: levels, Signed: true, Audit: folder(b)})
+	require.NoError(b, err)
+	b.Cleanup(func() { l.Close() })
+	return l
+}
+
 // received is the session's buffer.
 var received []byte
 
@@ -53,7 +61,7 @@ func BenchmarkPaced(b *testing.B) {
 	group(b, func(b *testing.B) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		l, second := live(b, 20), live(b, 20)
+		l, second := live(b, 20), shadowed(b, 20)
 		shadow := engine.NewShadow(l.Clock, 5*venue.Microsecond, func() { play(second) })
 		var loop, warm, cold []float64
 		for range 11 {

@@ -6,6 +6,7 @@ import (
 
 	"oneprice/books/venue"
 	"oneprice/engine"
+	"oneprice/engine/audit"
 	"oneprice/engine/ring"
 	"oneprice/engine/stats"
 )
@@ -31,6 +32,26 @@ func NewLive(cfg Config) (*Live, error) {
 	cfg.Cooldown = cooldown
 	return newLive(cfg, engine.LoopConfig{Policy: engine.Inline}, 1<<14)
 }
+
+// NewShadow makes a rig that is played to keep another one warm. As the product's, it leaves the caches to that one: its
+// rings are small, its messages few, and its audit forgets.
+func NewShadow(cfg Config) (*Live, error) {
+	cfg.Cooldown = cooldown
+	l, err := newLive(cfg, engine.LoopConfig{Policy: engine.Inline}, 1<<9)
+	if err != nil {
+		return nil, err
+	}
+	l.Loop.Record(forgetful{})
+	for _, d := range l.Depths {
+		d.Messages, d.at = d.Messages[:16], 0
+	}
+	return l, nil
+}
+
+// forgetful is an audit that keeps nothing.
+type forgetful struct{}
+
+func (forgetful) Put([]audit.Record) bool { return true }
 
 // NewParked makes a calm rig behind a loop that sleeps while nothing arrives, with room for so many records. Loop.Run must
 // run; tick wakes it for what time alone brings.
