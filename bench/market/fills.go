@@ -14,6 +14,9 @@ func (r *Rig) Restock(dst []venue.Report, n int) []venue.Report {
 	r.Tick(r.Depths[0].Next())
 	r.Answer()
 	live := r.Engine.Desk().Live[1]
+	if len(live) == 0 {
+		panic("market: no quote stands that could be filled")
+	}
 	for k := range n {
 		o := r.Engine.Desk().Order(live[k%len(live)])
 		f := venue.Report{Kind: venue.Fill, Flags: venue.Maker, Venue: o.Venue, Inst: o.Inst, Slot: o.Slot, Client: o.Client, Recv: r.now(), At: r.now(), Fill: 1, Price: o.Price,
