@@ -28,6 +28,10 @@
 //     waits for its answer: ids of requests belong to a connection, and a session takes three messages.
 //   - 2026-11-25: an unknown symbol is answered before the rest of the message is read. It may carry the messages of a
 //     thousand symbols nobody asked for, and nothing depends on whether they are well formed.
+//   - 2026-11-25: the USD-M gateway is the spot one with other paths and words (gatewayproduct.go), and a user stream on a
+//     connection of its own, which must have answered a ping before orders go, since nothing else says that it is served. The
+//     two end together. Amends are in place (order.modify) and lose the queue; a refused FOK is told as expired, as spot
+//     does; balances are wallets. Stops are left out: conditional orders are a service of their own.
 package binance
 
 import (
@@ -66,6 +70,9 @@ var blind = []string{
 	"An event time altered to another valid time is believed.",
 }
 
+// conditional is why futures have no stops here.
+const conditional = "conditional orders are a service of their own (algoOrder)"
+
 func (p product) decoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
 	return newDecoder(id, ins, p.chain)
 }
@@ -88,10 +95,8 @@ func (p product) adapter(more ...string) wire.Adapter {
 	}
 	if a.SBE = p.kind == venue.Spot; !a.SBE {
 		a.Lacks[wire.BinaryFeed] = "built for spot alone"
-	} else {
-		a.Gateway = func(cfg wire.GatewayConfig) (wire.Gateway, error) {
-			return NewGateway(GatewayOptions{GatewayConfig: cfg})
-		}
+		a.Lacks[wire.StopLoss], a.Lacks[wire.StopLimit] = conditional, conditional
 	}
+	a.Gateway = p.gateway()
 	return a
 }

@@ -17,6 +17,9 @@ type OrderConfig struct {
 	RecvWindow venue.Nanos
 	// Instruments are indexed by Inst; those of other venues may be nil.
 	Instruments []*venue.Instrument
+	// Futures spells the requests of USD-M: post-only is a time in force (GTX), an order may be bound to reduce the position,
+	// and a cancelled order keeps its client id.
+	Futures bool
 }
 
 // Orders encodes the venue's order requests (venues/binance.md, sections 2.1, 2.2 and 3): the parameters sorted by name,
@@ -28,11 +31,12 @@ type OrderConfig struct {
 type Orders struct {
 	mac     *sign.HMAC
 	open    [2]string // what stands before the client id: signed, sent
-	texts   [][8]words
+	texts   [][16]words
 	buf     []byte // what is signed
 	key     string
 	window  string
 	symbols []string
+	futures bool
 	dst     []byte // the request under way, see orders.go
 	some    bool   // it has a parameter already
 }
@@ -56,7 +60,7 @@ const (
 
 // NewOrders prepares the texts of every instrument.
 func NewOrders(cfg OrderConfig) *Orders {
-	o := &Orders{mac: cfg.MAC, key: cfg.Key, texts: make([][8]words, len(cfg.Instruments)), symbols: make([]string, len(cfg.Instruments)), buf: make([]byte, 0, 1024)}
+	o := &Orders{mac: cfg.MAC, key: cfg.Key, futures: cfg.Futures, texts: make([][16]words, len(cfg.Instruments)), symbols: make([]string, len(cfg.Instruments)), buf: make([]byte, 0, 1024)}
 	o.open = [2]string{"", placeMethod}
 	if o.mac != nil {
 		o.open = [2]string{"apiKey=" + cfg.Key + "&", placeMethod + `"apiKey":"` + cfg.Key + `",`}
@@ -68,21 +72,30 @@ func NewOrders(cfg OrderConfig) *Orders {
 		}
 		o.symbols[i] = in.Symbol
 		for k := range o.texts[i] {
-			o.texts[i][k] = newWords(in, k, o.window)
+			o.texts[i][k] = newWords(in, k, o.window, o.futures)
 		}
 	}
 	return o
 }
 
 // newWords spells kind k, which is kindOf's answer, of an order.
-func newWords(in *venue.Instrument, k int, window string) words {
-	side, tif, name := "BUY", [4]string{"GTC", "IOC", "FOK", ""}[k>>1], "LIMIT"
+func newWords(in *venue.Instrument, k int, window string, futures bool) words {
+	side, tif, name := "BUY", [4]string{"GTC", "IOC", "FOK", ""}[k>>1&3], "LIMIT"
 	if k&1 != 0 {
 		side = "SELL"
 	}
+	if futures && tif == "" {
+		tif = "GTX"
+	}
 	w := words{known: true, priceScale: in.PriceScale, qtyScale: in.QtyScale}
-	w.query = "&recvWindow=" + window + "&side=" + side + "&symbol=" + in.Symbol
-	w.json = `","recvWindow":` + window + `,"side":"` + side + `","symbol":"` + in.Symbol
+	w.query = "&recvWindow=" + window
+	w.json = `","recvWindow":` + window
+	if k&reducing != 0 {
+		w.query += "&reduceOnly=true"
+		w.json += `,"reduceOnly":"true"`
+	}
+	w.query += "&side=" + side + "&symbol=" + in.Symbol
+	w.json += `,"side":"` + side + `","symbol":"` + in.Symbol
 	if tif == "" {
 		name = "LIMIT_MAKER"
 	} else {
@@ -94,13 +107,21 @@ func newWords(in *venue.Instrument, k int, window string) words {
 	return w
 }
 
-// kindOf numbers the orders that have texts: time in force above side, a post-only order last.
-func kindOf(c *venue.Command) int {
+// reducing marks the kinds that may only reduce a position; spot has none to reduce.
+const reducing = 8
+
+// kindOf numbers the orders that have texts: time in force above side, a post-only order last, and all again for those that
+// may only reduce.
+func (o *Orders) kindOf(c *venue.Command) int {
 	k := int(c.TIF-venue.GTC) << 1
 	if c.Type == venue.PostOnly {
 		k = 6
 	}
-	return k&6 | int(c.Side-venue.Buy)&1
+	k = k&6 | int(c.Side-venue.Buy)&1
+	if o.futures && c.Flags&venue.ReduceOnlyFlag != 0 {
+		k |= reducing
+	}
+	return k
 }
 
 // Place appends the order.place request of c, signed where there is a key; at is the request's time. The digits of the
@@ -174,7 +195,7 @@ func (o *Orders) find(c *venue.Command) *words {
 		c.Side < venue.Buy || c.Side > venue.Sell || int(c.Inst) >= len(o.texts) {
 		return nil
 	}
-	w := &o.texts[c.Inst][kindOf(c)]
+	w := &o.texts[c.Inst][o.kindOf(c)]
 	if !w.known {
 		return nil
 	}

@@ -137,3 +137,63 @@ func TestPlace_allocatesNothing(t *testing.T) {
 		_, _ = o.Query(dst, &c, at)
 	}))
 }
+
+func futuresOrders(key string, mac *sign.HMAC) *Orders {
+	in := &venue.Instrument{Inst: 1, Symbol: "BTCUSDT", PriceScale: 1, QtyScale: 3}
+	return NewOrders(OrderConfig{Key: key, MAC: mac, RecvWindow: 100 * venue.Millisecond, Instruments: []*venue.Instrument{nil, in}, Futures: true})
+}
+
+func TestFuturesOrders_areSpelledAsTheVenueWants(t *testing.T) {
+	o := futuresOrders("", nil)
+	c := command()
+	c.Price, c.Qty = 52_000_0, 10
+	place := func(change func(*venue.Command)) string {
+		c := c
+		change(&c)
+		out, ok := o.Place(nil, &c, at)
+		require.True(t, ok)
+		return string(out)
+	}
+	const head = `{"id":"1f00000000abcdef","method":"order.place","params":{"newClientOrderId":"op1-1f00000000abcdef","newOrderRespType":"ACK","price":"52000.0","quantity":"0.010","recvWindow":100,`
+	require.Equal(t, head+`"side":"SELL","symbol":"BTCUSDT","timeInForce":"GTC","timestamp":1645423376532,"type":"LIMIT"}}`, place(func(*venue.Command) {}))
+	require.Equal(t, head+`"side":"SELL","symbol":"BTCUSDT","timeInForce":"GTX","timestamp":1645423376532,"type":"LIMIT"}}`,
+		place(func(c *venue.Command) { c.Type = venue.PostOnly }))
+	require.Equal(t, head+`"reduceOnly":"true","side":"BUY","symbol":"BTCUSDT","timeInForce":"IOC","timestamp":1645423376532,"type":"LIMIT"}}`,
+		place(func(c *venue.Command) { c.Side, c.TIF, c.Flags = venue.Buy, venue.IOC, venue.ReduceOnlyFlag }))
+	out, ok := o.Modify(nil, 'r', &c, Target{Order: 7}, at)
+	require.True(t, ok)
+	require.Equal(t, `{"id":"r1f00000000abcdef","method":"order.modify","params":{"orderId":7,"price":"52000.0","quantity":"0.010","recvWindow":100,"side":"SELL","symbol":"BTCUSDT","timestamp":1645423376532}}`, string(out))
+	require.Equal(t, `{"id":"c0000000000000001","method":"order.cancel","params":{"origClientOrderId":"op1-0000000000000002","recvWindow":100,"symbol":"BTCUSDT","timestamp":1645423376532}}`,
+		string(o.Cancel(nil, 'c', 1, 1, Target{Client: 2}, at)))
+	require.Equal(t, `{"id":"user","method":"v2/account.balance","params":{"recvWindow":100,"timestamp":1645423376532}}`, string(o.Balances(nil, "user", at)))
+	c.Type, c.Stop = venue.StopLimit, 1
+	_, ok = o.Stop(nil, 'N', &c, at)
+	require.False(t, ok, "conditional orders are another service's")
+	_, ok = orders("", nil).Modify(nil, 'r', &c, Target{Order: 7}, at)
+	require.False(t, ok, "spot has no such request")
+}
+
+func TestFuturesOrders_signWhatTheySendAndAllocateNothing(t *testing.T) {
+	mac := sign.NewHMAC256([]byte(vectorSecret))
+	o := futuresOrders(vectorKey, mac)
+	c := command()
+	c.Flags = venue.ReduceOnlyFlag
+	dst := make([]byte, 0, 1024)
+	for name, encode := range map[string]func() []byte{
+		"place":  func() []byte { out, _ := o.Place(dst, &c, at); return out },
+		"modify": func() []byte { out, _ := o.Modify(dst, 'r', &c, Target{Order: 7}, at); return out },
+		"cancel": func() []byte { return o.Cancel(dst, 'c', 1, 1, Target{Client: 2}, at) },
+	} {
+		v, err := fastjson.ParseBytes(encode())
+		require.NoError(t, err, name)
+		var text []string
+		v.GetObject("params").Visit(func(k []byte, v *fastjson.Value) {
+			if string(k) != "signature" {
+				text = append(text, string(k)+"="+strings.Trim(v.String(), `"`))
+			}
+		})
+		require.IsNonDecreasing(t, text)
+		require.Equal(t, string(mac.AppendHex(nil, []byte(strings.Join(text, "&")))), string(v.GetStringBytes("params", "signature")), name)
+		require.Zero(t, testing.AllocsPerRun(100, func() { encode() }), name)
+	}
+}

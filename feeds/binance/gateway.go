@@ -16,7 +16,7 @@ import (
 	"oneprice/feeds/wire"
 )
 
-// GatewayOptions is what the spot gateway is made of.
+// GatewayOptions is what a gateway is made of.
 type GatewayOptions struct {
 	// GatewayConfig's Secret is an Ed25519 private key or an HMAC secret. With Ed25519 the session logs on once and orders
 	// carry no signature; with HMAC each order is signed.
@@ -27,6 +27,9 @@ type GatewayOptions struct {
 	Window, Engine, Margin venue.Nanos
 	// Answer is how long a request may be without an answer before its fate counts as unknown, 0 for 5 s.
 	Answer venue.Nanos
+	// Stream is the base address of the user stream at futures, where it is another than that of orders; "" takes WS, or the
+	// public one where that is empty too.
+	Stream string
 }
 
 // GatewayCounters are exact tallies, readable from any thread.
@@ -34,14 +37,14 @@ type GatewayCounters struct {
 	Sent, NotSent, Maybe, Acks, Fills, Rejects, Cancels, Foreign, Damaged, Unknown, Queries, Connects, Losses, Rest atomic.Uint64
 }
 
-// Gateway is the order side of Binance spot: the WebSocket API with the user-data stream on the same connection, and REST
-// for Sweep, and for cancels while there is no connection (venues/binance.md, sections 2 to 5).
+// Gateway is the order side of Binance: the WebSocket API with the user-data stream on the same connection, or on one beside
+// it at futures, and REST for Sweep, and for cancels while there is no connection (venues/binance.md, sections 2 to 6).
 //
 // Submit belongs to the engine's thread, Run and Sweep have goroutines of their own. Everything that makes reports holds
 // mu; Submit never does.
 type Gateway struct {
 	o     GatewayOptions
-	m     market
+	v     *trading
 	count GatewayCounters
 	ids   ids
 
@@ -57,6 +60,9 @@ type Gateway struct {
 	offset atomic.Int64         // the venue's clock less ours
 	gone   atomic.Int64         // when all orders were last told to go
 	queue  chan venue.Command   // cancels for REST
+	// strange are orders in no slot that we have cancelled last: at futures nothing else tells whose cancel it was.
+	strange [64]atomic.Uint64
+	want    chan ask // orders whose trades only REST tells
 
 	mu      sync.Mutex // everything below
 	out     venue.Reports
@@ -71,6 +77,7 @@ type Gateway struct {
 	reports []venue.Report
 	failed  error
 	fixed   bool // the clock has been set once since the last success
+	adrift  bool // it has to be set before the next session
 
 	rest rest
 }
@@ -78,7 +85,13 @@ type Gateway struct {
 var errAssembly = errors.New("binance: a gateway lacks a network, a clock, a kill gate, slots or instruments")
 
 // NewGateway makes the gateway of a spot account; Run brings it to life.
-func NewGateway(o GatewayOptions) (*Gateway, error) {
+func NewGateway(o GatewayOptions) (*Gateway, error) { return newGateway(o, &spotTrading) }
+
+// NewFutures makes the gateway of a USD-M account in one-way position mode. Balances are wallet balances: they change by fees,
+// realised profit and funding, which come as balances only.
+func NewFutures(o GatewayOptions) (*Gateway, error) { return newGateway(o, &usdmTrading) }
+
+func newGateway(o GatewayOptions, v *trading) (*Gateway, error) {
 	if o.Net == nil || o.Clock == nil || o.Kill == nil || o.Currency == nil || o.Slots <= 0 || len(o.Instruments) == 0 {
 		return nil, errAssembly
 	}
@@ -89,10 +102,10 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("binance: account %q: %w", o.Account, err)
 	}
-	defaults(&o)
-	g := &Gateway{o: o, m: markets[spot.name], ids: newIDs(o.Slots), frames: newFramer(), coldF: newFramer(), buf: make([]byte, 0, 64<<10),
+	defaults(&o, v)
+	g := &Gateway{o: o, v: v, want: make(chan ask, 64), ids: newIDs(o.Slots), frames: newFramer(), coldF: newFramer(), buf: make([]byte, 0, 64<<10),
 		coldBuf: make([]byte, 0, 4<<10), queue: make(chan venue.Command, 256), signer: signer, symbols: map[string]*venue.Instrument{}}
-	oc := OrderConfig{RecvWindow: o.Window}
+	oc := OrderConfig{RecvWindow: o.Window, Futures: v.futures}
 	for _, in := range o.Instruments {
 		for int(in.Inst) >= len(oc.Instruments) {
 			oc.Instruments = append(oc.Instruments, nil)
@@ -113,23 +126,29 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	return g, nil
 }
 
-func defaults(o *GatewayOptions) {
+func defaults(o *GatewayOptions, v *trading) {
 	for _, d := range []struct {
-		v *venue.Nanos
-		d venue.Nanos
+		to *venue.Nanos
+		d  venue.Nanos
 	}{{&o.Window, 2 * venue.Second}, {&o.Engine, 10 * venue.Second}, {&o.Margin, 2 * venue.Second}, {&o.Answer, 5 * venue.Second}} {
-		if *d.v <= 0 {
-			*d.v = d.d
+		if *d.to <= 0 {
+			*d.to = d.d
 		}
 	}
 	if o.Limits == nil {
-		o.Limits = limits(spot.name, o.Clock)
+		o.Limits = limits(v.name, o.Clock)
+	}
+	if o.Stream == "" {
+		o.Stream = o.WS
 	}
 	if o.WS == "" {
-		o.WS = "wss://ws-api.binance.com:443"
+		o.WS = v.ws
+	}
+	if o.Stream == "" {
+		o.Stream = v.stream
 	}
 	if o.REST == "" {
-		o.REST = markets[spot.name].rest
+		o.REST = v.rest
 	}
 }
 
@@ -150,7 +169,7 @@ func (g *Gateway) Adopt(o *desk.Order) {
 			g.ids.put(id, o.Client, o.Slot)
 		}
 	}
-	op := g.ids.slots[o.Slot].adopt(o)
+	op := g.ids.slots[o.Slot].adopt(o, g.v.futures)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.o.Clock.Now() // whoever sent it has sent nothing since
@@ -245,18 +264,22 @@ func (g *Gateway) place(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 }
 
 // amend lowers the quantity in place where only that changes, and otherwise replaces the order, which must then not have
-// been filled: what has been filled in part is amended by a cancel and a new order of the engine's own.
+// been filled: what has been filled in part is amended by a cancel and a new order of the engine's own. Futures change price
+// and quantity in place, of what is filled in part too.
 func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Sent {
 	s := &g.ids.slots[c.Slot]
 	if s.owner.Load() != c.Target || s.asked.Load() != 0 || s.next.Load() != 0 || c.Qty <= 0 {
 		return venue.NotSent
 	}
 	var ok bool
-	reduces := s.reduces(c.Price, c.Qty)
-	if reduces {
+	stays := g.v.futures || s.reduces(c.Price, c.Qty)
+	switch g.copy = *c; {
+	case g.v.futures:
+		s.shape(&g.copy)
+		g.buf, ok = g.orders.Modify(g.fresh(), markReduce, &g.copy, s.target(), at)
+	case stays:
 		g.buf, ok = g.orders.Reduce(g.fresh(), markReduce, c.Inst, c.Client, s.wire.Load(), s.target(), c.Qty, at)
-	} else {
-		g.copy = *c
+	default:
 		s.shape(&g.copy)
 		if s.cum.Load() == 0 {
 			g.buf, ok = g.orders.Replace(g.fresh(), markReplace, &g.copy, s.target(), at)
@@ -266,7 +289,7 @@ func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 		return venue.NotSent
 	}
 	g.ids.put(c.Client, c.Target, c.Slot)
-	if !reduces {
+	if !stays {
 		s.next.Store(c.Client)
 	}
 	s.asks(c.Op, c.Client, c.Price, c.Qty, now)
@@ -282,6 +305,7 @@ func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 func (g *Gateway) cancel(l *line, c *venue.Command, now, at venue.Nanos) venue.Sent {
 	i, s := g.holder(c)
 	if s == nil {
+		g.strange[c.Target%uint64(len(g.strange))].Store(c.Target)
 		g.buf = g.orders.Cancel(g.fresh(), markForeign, c.Inst, c.Target, Target{Client: c.Target}, at)
 		return g.write(l, c.Op)
 	}
@@ -321,6 +345,9 @@ func (g *Gateway) cancelAll(l *line, c *venue.Command, now, at venue.Nanos) venu
 		return g.cancelOurs(l, c, at)
 	}
 	g.gone.Store(int64(now))
+	if g.v.futures { // whose WebSocket API has no such request
+		return g.later(c)
+	}
 	var all venue.Sent
 	for _, in := range g.o.Instruments {
 		if c.Inst != 0 && c.Inst != in.Inst {

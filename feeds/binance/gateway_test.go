@@ -36,6 +36,8 @@ type traded struct {
 	open   fixed.Qty
 	price  fixed.Price
 	filled fixed.Qty
+	worth  int64 // the sum of price times quantity
+	fees   fixed.Cash
 	trades map[string]bool
 	acked  bool
 	ref    [40]byte // of the last Ack or Amended
@@ -49,6 +51,7 @@ type book struct {
 	mu       sync.Mutex
 	orders   map[uint64]*traded
 	balances map[venue.Ccy]fixed.Qty
+	position fixed.Qty
 	foreign  int
 	moved    chan struct{}
 }
@@ -75,6 +78,10 @@ func (b *book) take(r *venue.Report) {
 		b.balances[r.FeeCcy] = r.Cum
 		return
 	}
+	if r.Kind == venue.PositionIs {
+		b.position = r.Cum
+		return
+	}
 	if r.Client == 0 {
 		b.foreign++
 		return
@@ -93,6 +100,8 @@ func (b *book) take(r *venue.Report) {
 		if ref := string(r.RefBytes()); !o.trades[ref] {
 			o.trades[ref] = true
 			o.filled += r.Fill
+			o.worth += int64(r.Price) * int64(r.Fill)
+			o.fees += r.Fee
 		}
 	case venue.Cancelled, venue.Expired, venue.RejectedReport:
 		o.end, o.stated, o.why = r.Kind, r.Cum, r.Reason
@@ -116,6 +125,9 @@ func (o *traded) saw(k venue.ReportKind) bool {
 	return false
 }
 
+// ended reports whether an order's end has been reported as k.
+func (o *traded) ended(k venue.ReportKind) bool { return o != nil && o.end == k }
+
 // rig is a simulator, a gateway and what it reported.
 type rig struct {
 	t     *testing.T
@@ -131,11 +143,14 @@ type rig struct {
 	key   string
 	fault *venuesim.Faults
 	opt   binance.GatewayOptions
+	make  func(binance.GatewayOptions) (*binance.Gateway, error)
 	stop  func() // ends the gateway and waits for it
 }
 
 type rigOptions struct {
 	hmac   bool
+	usdm   bool
+	hedge  bool
 	acts   int64
 	faults *venuesim.Faults
 	change func(*binance.GatewayOptions)
@@ -150,6 +165,13 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	if o.faults == nil {
 		o.faults = venuesim.NewFaults(1, venuesim.Rates{})
 	}
+	kind, maker := binancesim.Spot, binance.NewGateway
+	if o.usdm {
+		kind, maker = binancesim.USDM, binance.NewFutures
+		if o.funds == nil {
+			o.funds = []binancesim.Funds{{Asset: "USDT", Free: 1_000_000_00000000}}
+		}
+	}
 	if o.limit == 0 {
 		o.limit = 100_000
 	}
@@ -160,13 +182,13 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	require.NoError(t, err)
 	public := ed25519.NewKeyFromSeed(der[len(der)-32:]).Public().(ed25519.PublicKey)
 	fair := venuesim.NewFair(7, 6_000_000, 100)
-	sim, err := binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: n, Clock: clock, Faults: o.faults, Address: "127.0.0.1:0", Seed: 7, ActsPerMs: o.acts,
+	sim, err := binancesim.New(binancesim.Config{Kind: kind, Net: n, Clock: clock, Faults: o.faults, Address: "127.0.0.1:0", Seed: 7, ActsPerMs: o.acts,
 		DepthEvery: 10 * venue.Millisecond, OrdersPer10s: o.limit, Accounts: []binancesim.Account{
-			{Key: edKey, Public: public, Funds: o.funds, Maker: 100_000, Taker: 100_000},
+			{Key: edKey, Public: public, Funds: o.funds, Maker: 100_000, Taker: 100_000, Hedge: o.hedge},
 			{Key: macKey, Secret: []byte(macWord), Funds: o.funds, Maker: 0, Taker: 100_000}},
 		Pairs: []venuesim.PairConfig{{Symbol: "BTCUSDT", Fair: fair, FairScale: 2, PriceScale: 2, QtyScale: 5, Tick: 1, Lot: 1, HalfSpread: 5, Levels: 30, Size: 1000}}})
 	require.NoError(t, err)
-	r := &rig{t: t, sim: sim, book: newBook(), clock: clock, lost: make(chan struct{}, 64), next: 7 << 40, key: edKey, fault: o.faults}
+	r := &rig{t: t, sim: sim, book: newBook(), clock: clock, lost: make(chan struct{}, 64), next: 7 << 40, key: edKey, fault: o.faults, make: maker}
 	r.in = &venue.Instrument{Inst: 1, Venue: 1, Product: 1, Symbol: "BTCUSDT", Name: "binance:BTCUSDT", PriceScale: 2, QtyScale: 5, Tick: 1, Lot: 1, Multiplier: fixed.One}
 	ccy := func(name string) venue.Ccy {
 		return map[string]venue.Ccy{"BTC": 1, "USDT": 2}[name]
@@ -191,6 +213,8 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	return r
 }
 
+func (r *rig) secret(word string) sign.Secret { return sign.SecretOf("test", []byte(word)) }
+
 // restart puts a new gateway in the place of the old one, as another process would; before runs between its making and its
 // life.
 func (r *rig) restart(before func()) {
@@ -199,7 +223,7 @@ func (r *rig) restart(before func()) {
 		r.stop()
 	}
 	var err error
-	r.gw, err = binance.NewGateway(r.opt)
+	r.gw, err = r.make(r.opt)
 	require.NoError(r.t, err)
 	r.book = newBook()
 	if before != nil {

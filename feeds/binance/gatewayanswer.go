@@ -88,6 +88,11 @@ func millis(v *fastjson.Value, key string) venue.Nanos {
 	return venue.Nanos(v.GetInt64(key)) * venue.Millisecond
 }
 
+// acted is when the venue did what an answer says: spot calls it the time of the transaction.
+func acted(v *fastjson.Value) venue.Nanos {
+	return max(millis(v, "transactTime"), millis(v, "updateTime"))
+}
+
 func (g *Gateway) placed(x *answered) {
 	s := &g.ids.slots[x.i]
 	if s.wire.Load() != x.client {
@@ -97,9 +102,11 @@ func (g *Gateway) placed(x *answered) {
 	switch {
 	case x.ok():
 		g.fixed = false
-		g.ack(x.i, x.owner, x.result.GetUint64("orderId"), x.recv, millis(x.result, "transactTime"))
+		g.ack(x.i, x.owner, x.result.GetUint64("orderId"), x.recv, acted(x.result))
 	case x.fate == unsure:
 		g.unknown(x.i, x.owner, venue.New, x.recv, x.recv, x.why)
+	case x.why == venue.Unfilled: // futures refuse a FOK order that spot lets expire
+		g.ends(venue.Expired, x.i, x.owner, 0, x.why, x.recv, 0)
 	default:
 		g.ends(venue.RejectedReport, x.i, x.owner, 0, x.why, x.recv, 0)
 	}
@@ -161,7 +168,11 @@ func (g *Gateway) quit(x *answered) {
 
 // cancelled takes one order of a cancel's result.
 func (g *Gateway) cancelled(recv venue.Nanos, r *fastjson.Value) {
-	id, ours := parseOurs(r.GetStringBytes("origClientOrderId"))
+	name := r.GetStringBytes("origClientOrderId")
+	if g.v.futures { // where a cancelled order keeps its name
+		name = r.GetStringBytes("clientOrderId")
+	}
+	id, ours := parseOurs(name)
 	if !ours {
 		return
 	}
@@ -185,7 +196,7 @@ func (g *Gateway) cancelled(recv venue.Nanos, r *fastjson.Value) {
 		g.ask(i, owner, venue.Cancel, recv, recv)
 		return
 	}
-	g.ends(venue.Cancelled, i, owner, fixed.Qty(cum), venue.UserCancel, recv, millis(r, "transactTime"))
+	g.ends(venue.Cancelled, i, owner, fixed.Qty(cum), venue.UserCancel, recv, acted(r))
 }
 
 // endsForeign reports the end by our cancel of an order that is in no slot.
@@ -199,7 +210,7 @@ func (g *Gateway) endsForeign(recv venue.Nanos, id uint64, r *fastjson.Value) {
 		g.count.Damaged.Add(1)
 		return
 	}
-	x := g.report(venue.Cancelled, 0, id, in.Inst, recv, millis(r, "transactTime"))
+	x := g.report(venue.Cancelled, 0, id, in.Inst, recv, acted(r))
 	x.Cum, x.Reason = cum, venue.UserCancel
 }
 
@@ -219,13 +230,16 @@ func (g *Gateway) cancelledForeign(recv venue.Nanos, id uint64, done bool, f fat
 // reduced takes the answer to an amend in place.
 func (g *Gateway) reduced(x *answered) {
 	s := &g.ids.slots[x.i]
-	if s.asked.Load() == 0 && !x.ok() {
-		return
+	if s.askID.Load() != x.client || s.asked.Load() == 0 && !x.ok() {
+		return // settled by a report of the stream or by a query
 	}
 	s.asked.Store(0)
-	switch {
+	switch state := x.result.GetStringBytes("status"); {
+	case x.ok() && (string(state) == "CANCELED" || string(state) == "EXPIRED"): // futures end what would cross though it is post-only
+		g.amendRejected(x.i, x.owner, venue.PostOnlyCross, x.recv)
+		g.ask(x.i, x.owner, venue.Cancel, x.recv, x.recv)
 	case x.ok():
-		g.amended(x.i, x.owner, fixed.Price(s.price.Load()), fixed.Qty(s.askedFor.Load()), x.recv, millis(x.result, "transactTime"))
+		g.amended(x.i, x.owner, fixed.Price(s.askedAt.Load()), fixed.Qty(s.askedFor.Load()), x.recv, acted(x.result))
 	case x.fate == unsure:
 		g.unknown(x.i, x.owner, venue.Amend, x.recv, x.recv, x.why)
 	default:

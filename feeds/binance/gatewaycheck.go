@@ -18,13 +18,16 @@ import (
 func (g *Gateway) Check(ctx context.Context) (wire.Account, error) {
 	var a wire.Account
 	err := a.Time(ctx, g.o.Clock, venue.Millisecond, func(ctx context.Context) (venue.Nanos, error) {
-		v, err := g.object(ctx, "/api/v3/time", 1, nil)
+		v, err := g.object(ctx, g.v.time, 1, nil)
 		return millis(v, "serverTime"), err
 	})
 	if err != nil {
 		return a, err
 	}
 	g.offset.Store(int64(a.Offset))
+	if g.v.futures {
+		return a, g.checkFutures(ctx, &a)
+	}
 	v, err := g.object(ctx, "/sapi/v1/account/apiRestrictions", 1, []sign.Param{})
 	var stated *refusedError
 	switch {

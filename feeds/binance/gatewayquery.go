@@ -86,6 +86,14 @@ func (g *Gateway) query(l *line, now venue.Nanos) {
 func (g *Gateway) askFor(l *line, a *ask, mark byte, t Target, now venue.Nanos) bool {
 	s, at := &g.ids.slots[a.slot], now+venue.Nanos(g.offset.Load())
 	if a.fills > 0 {
+		if g.v.futures { // only REST tells
+			select {
+			case g.want <- *a:
+				a.busy = now
+			default:
+			}
+			return true
+		}
 		g.coldBuf = g.cold.Trades(g.coldBuf[:headroom], markTrades, s.inst(), a.owner, s.order.Load(), at)
 	} else {
 		a.by = t.Client
@@ -209,7 +217,7 @@ func (g *Gateway) settle(a *ask, r *fastjson.Value, recv venue.Nanos) {
 	state := string(r.GetStringBytes("status"))
 	if a.amend {
 		switch open := state == "NEW" || state == "PARTIALLY_FILLED"; {
-		case fixed.Qty(qty) == fixed.Qty(s.askedFor.Load()):
+		case fixed.Qty(qty) == fixed.Qty(s.askedFor.Load()) && fixed.Price(price) == fixed.Price(s.askedAt.Load()):
 			g.amended(a.slot, a.owner, fixed.Price(price), fixed.Qty(qty), recv, at)
 		case open && recv < a.bound:
 			a.due = a.bound
@@ -267,6 +275,8 @@ func expiry(reason, tif string, cum int64) venue.Reason {
 		return venue.OK
 	case tif == "IOC", tif == "FOK":
 		return venue.Unfilled
+	case tif == "GTX":
+		return venue.PostOnlyCross
 	}
 	return venue.VenueCancel
 }
@@ -305,7 +315,7 @@ func (g *Gateway) trade(r *venue.Report, in *venue.Instrument, t *fastjson.Value
 	}
 	r.Flags, r.Price, r.Fill, r.Fee = venue.Recovered, fixed.Price(price), fixed.Qty(qty), fee
 	r.FeeCcy = g.o.Currency(string(t.GetStringBytes("commissionAsset")))
-	if t.GetBool("isMaker") {
+	if t.GetBool("isMaker") || t.GetBool("maker") { // spot, futures
 		r.Flags |= venue.Maker
 	}
 	return r.SetRef(tradeRef(in.Symbol, t.GetUint64("id")))

@@ -149,8 +149,26 @@ func (r *rest) run(ctx context.Context) {
 			} else {
 				r.cancel(ctx, &c)
 			}
+		case a := <-r.g.want:
+			r.tradesOf(ctx, &a)
 		}
 	}
+}
+
+// tradesOf fetches the trades of one order.
+func (r *rest) tradesOf(ctx context.Context, a *ask) {
+	g := r.g
+	s := &g.ids.slots[a.slot]
+	list, err := g.list(ctx, g.v.trades, g.v.tradesWeight, []sign.Param{{Name: "symbol", Value: g.instrument(s.inst()).Symbol},
+		{Name: "orderId", Value: strconv.FormatUint(s.order.Load(), 10)}, {Name: "limit", Value: "1000"}})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.o.Clock.Now()
+	if err == nil && s.cold(a.owner) {
+		g.traded(a.slot, a.owner, now, list)
+	}
+	g.idle(a.owner, now) // a question that failed is asked again
+	g.publish()
 }
 
 // name says which order is meant.
@@ -182,8 +200,11 @@ func (r *rest) one(ctx context.Context, c *venue.Command, t Target, loud bool) {
 	g := r.g
 	sent := g.o.Clock.Now()
 	in := g.instrument(c.Inst)
-	body, err := r.call(ctx, http.MethodDelete, "/api/v3/order", 1, []sign.Param{{Name: "symbol", Value: in.Symbol}, name(t),
-		{Name: "newClientOrderId", Value: string(wire.AppendClientID(nil, t.Client)) + goneMark}})
+	params := []sign.Param{{Name: "symbol", Value: in.Symbol}, name(t)}
+	if !g.v.futures {
+		params = append(params, sign.Param{Name: "newClientOrderId", Value: string(wire.AppendClientID(nil, t.Client)) + goneMark})
+	}
+	body, err := r.call(ctx, http.MethodDelete, g.v.order, 1, params)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	defer g.publish()
@@ -236,13 +257,13 @@ func (r *rest) cancelAll(ctx context.Context, c *venue.Command) {
 		if c.Inst != 0 && c.Inst != in.Inst {
 			continue
 		}
-		body, err := r.call(ctx, http.MethodDelete, "/api/v3/openOrders", 1, []sign.Param{{Name: "symbol", Value: in.Symbol}})
+		body, err := r.call(ctx, http.MethodDelete, g.v.cancelAll, 1, []sign.Param{{Name: "symbol", Value: in.Symbol}})
 		if err != nil {
 			continue // the orders stand or not: the stream, queries and Sweep say which
 		}
 		g.mu.Lock()
 		if v, perr := g.parser.ParseBytes(body); perr == nil {
-			for _, o := range v.GetArray() {
+			for _, o := range v.GetArray() { // futures list none: the stream does
 				g.cancelled(g.o.Clock.Now(), o)
 			}
 		}

@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// silence is how long the connection may say nothing: the venue pings every 20 s.
-	silence = 45 * venue.Second
 	// lifetime is when a connection is replaced on our own terms; the venue cuts it at 24 h.
 	lifetime = 23 * 3600 * venue.Second
 	// linger is how long past its time a connection is kept for answers that are on their way.
@@ -67,7 +65,14 @@ func (g *Gateway) Run(ctx context.Context, out venue.Reports) error {
 
 // once is the life of one connection; ready says that orders could leave.
 func (g *Gateway) once(ctx context.Context) (ready bool, err error) {
-	l, err := dialLine(ctx, &g.o.GatewayConfig, g.o.WS+"/ws-api/v3")
+	if g.v.futures {
+		var stop func()
+		if ctx, stop, err = g.follow(ctx); err != nil {
+			return false, err
+		}
+		defer stop()
+	}
+	l, err := dialLine(ctx, &g.o.GatewayConfig, g.o.WS+g.v.wsPath)
 	if err != nil {
 		return false, err
 	}
@@ -78,7 +83,7 @@ func (g *Gateway) once(ctx context.Context) (ready bool, err error) {
 	g.mu.Lock()
 	g.hello(l)
 	g.mu.Unlock()
-	err = g.read(s)
+	err = g.read(s, g.handle)
 	g.line.CompareAndSwap(l, nil)
 	l.tail.Close()
 	g.mu.Lock()
@@ -99,9 +104,9 @@ type session struct {
 }
 
 // read takes messages until the connection ends.
-func (g *Gateway) read(s *session) error {
+func (g *Gateway) read(s *session, handle func(*session, venue.Nanos, []byte)) error {
 	ws := s.l.ws
-	alive := func() { ws.SetReadDeadline(g.o.Clock.Deadline(silence)) }
+	alive := func() { ws.SetReadDeadline(g.o.Clock.Deadline(g.v.silence)) }
 	alive()
 	pong := ws.PingHandler()
 	ws.SetPingHandler(func(data string) error { alive(); return pong(data) })
@@ -115,7 +120,7 @@ func (g *Gateway) read(s *session) error {
 		alive()
 		first := !s.ready
 		g.mu.Lock()
-		g.handle(s, recv, buf)
+		handle(s, recv, buf)
 		g.publish()
 		g.mu.Unlock()
 		if first && s.ready && g.count.Connects.Add(1) > 1 && g.o.Lost != nil {
@@ -156,8 +161,14 @@ func (g *Gateway) handle(s *session, recv venue.Nanos, msg []byte) {
 	g.answer(s, recv, mark, client, v)
 }
 
-// hello begins a session: by logon where the key allows it, else by a signed subscription. Under mu.
+// hello begins a session: by logon where the key allows it, else by a signed subscription, or by a signed question where the
+// stream has a connection of its own. Under mu.
 func (g *Gateway) hello(l *line) {
+	if g.v.futures && !g.signer.Session() {
+		g.coldBuf = g.cold.Balances(g.coldBuf[:headroom], "user", g.o.Clock.Now()+venue.Nanos(g.offset.Load()))
+		g.sendCold(l)
+		return
+	}
 	at := strconv.FormatInt(int64((g.o.Clock.Now()+venue.Nanos(g.offset.Load()))/venue.Millisecond), 10)
 	key := string(g.o.Key.Reveal())
 	payload := "apiKey=" + key + "&timestamp=" + at
@@ -189,6 +200,11 @@ func (g *Gateway) greeted(s *session, recv venue.Nanos, id string, v *fastjson.V
 			g.hello(s.l)
 		}
 	case "logon":
+		if g.v.futures {
+			s.ready = true
+			g.line.Store(s.l)
+			return
+		}
 		g.coldBuf = append(g.coldBuf[:headroom], `{"id":"user","method":"userDataStream.subscribe"}`...)
 		g.sendCold(s.l)
 	case "user":
@@ -216,6 +232,10 @@ func (g *Gateway) refusal(s *session, v *fastjson.Value) {
 func (g *Gateway) setClock(s *session) {
 	if g.fixed {
 		g.stop(s, nil)
+		return
+	}
+	if g.v.futures { // where REST tells the time
+		g.adrift, s.over = true, true
 		return
 	}
 	s.asked = g.o.Clock.Now()

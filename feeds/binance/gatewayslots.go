@@ -56,8 +56,9 @@ func (s *slot) open(c *venue.Command, now venue.Nanos) {
 	s.owner.Store(c.Client)
 }
 
-// adopt gives it to an order of an earlier run. op is what is in doubt of it. Submit's side.
-func (s *slot) adopt(o *desk.Order) (op venue.Op) {
+// adopt gives it to an order of an earlier run. op is what is in doubt of it; stays says that every amend is in place. Submit's
+// side.
+func (s *slot) adopt(o *desk.Order, stays bool) (op venue.Op) {
 	s.clear(pack(o.Inst, o.Side, o.Type, o.TIF), o.Client, o.Price, o.Qty)
 	s.asks(venue.New, o.Client, o.Price, o.Qty, 0)
 	if o.Alias != 0 {
@@ -69,7 +70,7 @@ func (s *slot) adopt(o *desk.Order) (op venue.Op) {
 	op = venue.New
 	if o.NextClient != 0 {
 		op = venue.Amend
-		if !s.reduces(o.NextPrice, o.NextQty) {
+		if !stays && !s.reduces(o.NextPrice, o.NextQty) {
 			s.next.Store(o.NextClient)
 		}
 		s.asks(op, o.NextClient, o.NextPrice, o.NextQty, 0)

@@ -94,7 +94,7 @@ func (g *Gateway) sweep(ctx context.Context, in *venue.Instrument, since venue.N
 	if err != nil {
 		return err
 	}
-	list, err := g.list(ctx, "/api/v3/openOrders", 6, []sign.Param{symbol})
+	list, err := g.list(ctx, g.v.openOrders, g.v.openWeight, []sign.Param{symbol})
 	if err != nil {
 		return err
 	}
@@ -135,13 +135,18 @@ func (g *Gateway) sweep(ctx context.Context, in *venue.Instrument, since venue.N
 	return ctx.Err()
 }
 
+// page is the most that a list of trades has.
+const page = 1000
+
 // trades are the account's trades in an instrument since an instant, oldest first.
 func (g *Gateway) trades(ctx context.Context, in *venue.Instrument, since venue.Nanos) ([]*fastjson.Value, error) {
-	const page = 1000
+	if g.v.futures {
+		return g.spans(ctx, in, since)
+	}
 	next := sign.Param{Name: "startTime", Value: strconv.FormatInt(int64(since/venue.Millisecond), 10)}
 	var all []*fastjson.Value
 	for {
-		some, err := g.list(ctx, "/api/v3/myTrades", 20, []sign.Param{{Name: "symbol", Value: in.Symbol}, next, {Name: "limit", Value: strconv.Itoa(page)}})
+		some, err := g.list(ctx, g.v.trades, g.v.tradesWeight, []sign.Param{{Name: "symbol", Value: in.Symbol}, next, {Name: "limit", Value: strconv.Itoa(page)}})
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +170,7 @@ func has(orders []found, order, client uint64) *found {
 
 // look asks for one order; one that the venue does not know is left out.
 func (g *Gateway) look(ctx context.Context, in *venue.Instrument, t Target, orders []found) ([]found, error) {
-	body, err := g.get(ctx, "/api/v3/order", 4, []sign.Param{{Name: "symbol", Value: in.Symbol}, name(t)})
+	body, err := g.get(ctx, g.v.order, g.v.orderWeight, []sign.Param{{Name: "symbol", Value: in.Symbol}, name(t)})
 	var stated *refusedError
 	if errors.As(err, &stated) && stated.code == -2013 {
 		return orders, nil
@@ -322,7 +327,10 @@ func (g *Gateway) sweptEnd(in *venue.Instrument, o *found, now venue.Nanos) {
 
 // sweepBalances reports what is free.
 func (g *Gateway) sweepBalances(ctx context.Context, out venue.Reports) error {
-	body, err := g.get(ctx, "/api/v3/account", 20, []sign.Param{{Name: "omitZeroBalances", Value: "false"}})
+	if g.v.futures {
+		return g.sweepWallet(ctx, out)
+	}
+	body, err := g.get(ctx, g.v.balances, g.v.balanceWeight, []sign.Param{{Name: "omitZeroBalances", Value: "false"}})
 	if err != nil {
 		return err
 	}

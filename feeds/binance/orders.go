@@ -24,7 +24,11 @@ func (o *Orders) begin(dst []byte, mark byte, id uint64, method string) {
 	dst = appendID(dst, id)
 	dst = append(dst, `","method":"`...)
 	dst = append(dst, method...)
-	dst = append(dst, `","params":{`...)
+	o.start(append(dst, `","params":{`...))
+}
+
+// start opens the parameters.
+func (o *Orders) start(dst []byte) {
 	o.buf = o.buf[:0]
 	o.dst, o.some = dst, false
 	if o.mac != nil {
@@ -103,12 +107,14 @@ func (o *Orders) end() []byte {
 // knows reports whether an instrument has order entry here.
 func (o *Orders) knows(i venue.Inst) bool { return int(i) < len(o.texts) && o.texts[i][0].known }
 
-// Cancel appends the order.cancel request of t, whose answer is found by mark and id. The venue gives a cancelled order the
+// Cancel appends the order.cancel request of t, whose answer is found by mark and id. Spot gives a cancelled order the
 // cancel's client id: one made of its own, so that whoever meets it later still knows which it was. The instrument must be
 // known.
 func (o *Orders) Cancel(dst []byte, mark byte, i venue.Inst, id uint64, t Target, at venue.Nanos) []byte {
 	o.begin(dst, mark, id, "order.cancel")
-	o.marked("newClientOrderId", t.Client, goneMark)
+	if !o.futures {
+		o.marked("newClientOrderId", t.Client, goneMark)
+	}
 	o.target("orderId", "origClientOrderId", t)
 	o.bare("recvWindow", o.window)
 	o.text("symbol", o.symbols[i])
@@ -129,6 +135,33 @@ func (o *Orders) Reduce(dst []byte, mark byte, i venue.Inst, id, client uint64, 
 	o.text("symbol", o.symbols[i])
 	o.at(at)
 	return o.end(), true
+}
+
+// Modify appends the order.modify request of futures: t gets a price and a quantity in all, keeps its ids and goes to the end
+// of the queue. The venue wants side, price and quantity whatever changes.
+func (o *Orders) Modify(dst []byte, mark byte, c *venue.Command, t Target, at venue.Nanos) ([]byte, bool) {
+	if !o.futures || !o.knows(c.Inst) || c.Side < venue.Buy || c.Side > venue.Sell {
+		return dst, false
+	}
+	w := &o.texts[c.Inst][0]
+	o.begin(dst, mark, c.Client, "order.modify")
+	o.target("orderId", "origClientOrderId", t)
+	o.decimal("price", int64(c.Price), w.priceScale)
+	o.decimal("quantity", int64(c.Qty), w.qtyScale)
+	o.bare("recvWindow", o.window)
+	o.text("side", sides[c.Side])
+	o.text("symbol", o.symbols[c.Inst])
+	o.at(at)
+	return o.end(), true
+}
+
+// Balances appends the account.balance request: by its answer an account that signs each request knows that it may.
+func (o *Orders) Balances(dst []byte, id string, at venue.Nanos) []byte {
+	dst = append(append(append(dst, `{"id":"`...), id...), `","method":"v2/account.balance","params":{`...)
+	o.start(dst)
+	o.bare("recvWindow", o.window)
+	o.at(at)
+	return o.end()
 }
 
 // Replace appends the order.cancelReplace request that puts c, with the side, type and time in force of the order that it
@@ -161,7 +194,7 @@ func (o *Orders) Replace(dst []byte, mark byte, c *venue.Command, t Target, at v
 // Stop appends the order.place request of a stop. Both kinds are STOP_LOSS_LIMIT here, since nothing leaves without a
 // protective price: a StopLoss takes what it can up to its price (IOC), a StopLimit keeps its time in force.
 func (o *Orders) Stop(dst []byte, mark byte, c *venue.Command, at venue.Nanos) ([]byte, bool) {
-	if !o.knows(c.Inst) || c.Side < venue.Buy || c.Side > venue.Sell || c.Stop <= 0 || c.TIF < venue.GTC || c.TIF > venue.FOK ||
+	if o.futures || !o.knows(c.Inst) || c.Side < venue.Buy || c.Side > venue.Sell || c.Stop <= 0 || c.TIF < venue.GTC || c.TIF > venue.FOK ||
 		c.Type != venue.StopLoss && c.Type != venue.StopLimit {
 		return dst, false
 	}

@@ -11,7 +11,10 @@ import (
 // event takes one event of the user-data stream. Under mu.
 func (g *Gateway) event(s *session, recv venue.Nanos, e *fastjson.Value) {
 	switch string(e.GetStringBytes("e")) {
-	case "executionReport":
+	case "executionReport", "ORDER_TRADE_UPDATE":
+		if o := e.Get("o"); g.v.futures {
+			e = o
+		}
 		if !g.execution(recv, e) {
 			g.count.Damaged.Add(1)
 			s.over = true // Sweep finds what it said
@@ -20,11 +23,37 @@ func (g *Gateway) event(s *session, recv venue.Nanos, e *fastjson.Value) {
 		for _, b := range e.GetArray("B") {
 			g.balance(recv, millis(e, "u"), b.GetStringBytes("a"), b.GetStringBytes("f"))
 		}
-	case "eventStreamTerminated":
+	case "ACCOUNT_UPDATE":
+		a, at := e.Get("a"), millis(e, "T")
+		for _, b := range a.GetArray("B") {
+			g.balance(recv, at, b.GetStringBytes("a"), b.GetStringBytes("wb"))
+		}
+		for _, p := range a.GetArray("P") {
+			g.position(recv, at, p.GetStringBytes("s"), p.GetStringBytes("ps"), p.GetStringBytes("pa"))
+		}
+	case "eventStreamTerminated", "listenKeyExpired":
 		s.over = true
 	case "serverShutdown":
+		if l := g.line.Load(); l != nil && g.v.futures { // whichever connection it is said on: they end together
+			l.until.Store(min(l.until.Load(), int64(recv)))
+		}
 		s.l.until.Store(min(s.l.until.Load(), int64(recv)))
 	}
+}
+
+// position reports the position of an instrument that is traded here. Those of two-way mode are none of ours: there an account
+// has two in each instrument, and its orders are refused.
+func (g *Gateway) position(recv, at venue.Nanos, symbol, side, amount []byte) {
+	in := g.symbols[string(symbol)]
+	if in == nil || string(side) != "BOTH" {
+		return
+	}
+	v, fault := fixed.Parse(amount, in.QtyScale)
+	if fault != fixed.OK {
+		g.count.Damaged.Add(1)
+		return
+	}
+	g.report(venue.PositionIs, 0, 0, in.Inst, recv, at).Cum = fixed.Qty(v)
 }
 
 // balance reports a free balance, rounded against us, of a currency that the process knows.
@@ -116,9 +145,10 @@ func (g *Gateway) moved(x *execution, kind string, e *fastjson.Value) bool {
 			g.ack(x.i, x.owner, x.order, x.recv, x.at)
 		}
 		return g.filled(x, e)
-	case "REPLACED":
+	case "REPLACED", "AMENDMENT":
 		if current {
-			if s.op.Load() == uint32(venue.Amend) && fixed.Qty(s.askedFor.Load()) == x.qty {
+			news := x.price != fixed.Price(s.price.Load()) || x.qty != s.inForce() // else its answer came first, and the next amend may be on its way
+			if news && s.op.Load() == uint32(venue.Amend) && fixed.Qty(s.askedFor.Load()) == x.qty && fixed.Price(s.askedAt.Load()) == x.price {
 				s.asked.Store(0)
 			}
 			g.amended(x.i, x.owner, x.price, x.qty, x.recv, x.at)
@@ -202,7 +232,7 @@ func (g *Gateway) stranger(x *execution, kind string, e *fastjson.Value) bool {
 		k = venue.Expired
 	case "REJECTED":
 		k = venue.RejectedReport
-	case "REPLACED":
+	case "REPLACED", "AMENDMENT":
 		k = venue.Amended
 	default:
 		return true
@@ -215,7 +245,8 @@ func (g *Gateway) stranger(x *execution, kind string, e *fastjson.Value) bool {
 		}
 		return true
 	}
-	if k == venue.Cancelled && bytes.HasSuffix(e.GetStringBytes("c"), []byte(goneMark)) {
+	asked := x.ours && g.strange[x.id%uint64(len(g.strange))].Load() == x.id
+	if k == venue.Cancelled && (asked || bytes.HasSuffix(e.GetStringBytes("c"), []byte(goneMark))) {
 		r.Reason = venue.UserCancel
 	}
 	r.Price, r.Cum, r.Open = x.price, x.cum, x.qty

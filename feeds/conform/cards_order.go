@@ -149,12 +149,19 @@ var orderCards = []Card{
 	}},
 }
 
-// balancesDiffer names a currency of which the last report is not what the venue has free.
+// balancesDiffer names a currency of which the last report is not what the venue has free; of a contract its base is the
+// position.
 func (t *T) balancesDiffer(b *book) string {
 	for _, name := range []string{t.quote, bases[0]} {
 		all := b.where(func(r *venue.Report) bool { return r.Kind == venue.Balance && r.FeeCcy == t.currency(name) })
+		if t.in.Kind != venue.Spot && name == bases[0] {
+			all = b.where(func(r *venue.Report) bool { return r.Kind == venue.PositionIs && r.Inst == t.in.Inst })
+			for i := range all {
+				all[i].Cum *= fixed.Qty(fixed.Pow10(fixed.CashScale - t.in.QtyScale))
+			}
+		}
 		_, free := t.sim.Balance(name)
-		if len(all) == 0 || fixed.Cash(all[len(all)-1].Cum) != free {
+		if len(all) == 0 && free != 0 || len(all) > 0 && fixed.Cash(all[len(all)-1].Cum) != free {
 			return name + " differs"
 		}
 	}

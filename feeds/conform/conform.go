@@ -61,7 +61,9 @@ type Sim interface {
 	Touch(venue.Side) venue.Level
 	// Orders are the account's orders, oldest first, at the pair's scales.
 	Orders() []Order
-	// Balance is what the account has of a currency, and what of that is free, each rounded down.
+	// Balance is what the account has of a currency, and what of that is free, each rounded down. Where contracts are traded,
+	// positions count as bought: the total has what they hold of their base and lacks what they cost, so that fills lead to it
+	// as they do at spot; free is then the wallet, and of a base the position.
 	Balance(currency string) (total, free fixed.Cash)
 	// Stranger lets another program on the account rest a buy order of the first pair.
 	Stranger(tb testing.TB, price fixed.Price, qty fixed.Qty)

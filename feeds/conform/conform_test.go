@@ -25,7 +25,7 @@ var (
 	show   = flag.Bool("show", false, "print the table")
 )
 
-var venues = []*conform.Venue{&binanceSpot, &coinbaseAdvanced, &krakenSpot}
+var venues = []*conform.Venue{&binanceSpot, &binanceUSDM, &coinbaseAdvanced, &krakenSpot}
 
 // atOnce cards run side by side: most of them wait.
 const atOnce = "16"

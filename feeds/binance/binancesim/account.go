@@ -23,6 +23,10 @@ type Account struct {
 	Maker, Taker fixed.Rate
 	// ReadOnly is a key that may not trade.
 	ReadOnly bool
+	// Leverage is what a position at USD-M may be worth in units of its margin, 0 for 20. Hedge is an account in two-way mode,
+	// whose orders without a side of the position are refused.
+	Leverage int64
+	Hedge    bool
 }
 
 // Funds is an amount of one asset at 10^-8.
@@ -40,6 +44,8 @@ type account struct {
 	trades []*trade
 	burst  int64 // unfilled orders counted in the window under way
 	window venue.Nanos
+	listen string // key of its user stream at futures, "" none
+	held   []*position
 }
 
 // order is one order of a client.
@@ -59,6 +65,7 @@ type order struct {
 	expiry        string
 	born, updated venue.Nanos
 	waits         bool // for its stop
+	reduces       bool // may only reduce a position
 	execution     uint64
 }
 
@@ -70,6 +77,7 @@ type trade struct {
 	qty   fixed.Qty
 	quote fixed.Cash
 	fee   fixed.Cash
+	gain  fixed.Cash // realised by closing a position
 	asset string
 	maker bool
 	at    venue.Nanos
@@ -78,6 +86,11 @@ type trade struct {
 func (o *order) open() bool { return o.status == "NEW" || o.status == "PARTIALLY_FILLED" }
 
 func (o *order) left() fixed.Qty { return o.qty - o.cum }
+
+func (o *order) future() bool { return o.p.kind == USDM }
+
+// postOnly is a type at spot, a time in force at futures.
+func (o *order) postOnly() bool { return o.typ == "LIMIT_MAKER" || o.tif == "GTX" }
 
 // assets splits a symbol into base and quote.
 func assets(symbol string) (base, quote string) {
@@ -130,8 +143,12 @@ func (o *order) locks(q fixed.Qty) (asset string, amount fixed.Cash) {
 	return base, o.p.amount(q)
 }
 
-// reserve moves what an order may spend from free to locked; false when there is not enough.
+// reserve moves what an order may spend from free to locked; false when there is not enough. At futures nothing moves: there
+// must be margin.
 func (o *order) reserve() bool {
+	if o.future() {
+		return o.a.covers(o)
+	}
 	asset, amount := o.locks(o.qty)
 	f := o.a.fund(asset)
 	if f.Free < amount {
@@ -144,6 +161,9 @@ func (o *order) reserve() bool {
 
 // release gives back what so much of an order had reserved.
 func (o *order) release(q fixed.Qty) {
+	if o.future() {
+		return
+	}
 	asset, amount := o.locks(q)
 	f := o.a.fund(asset)
 	f.Locked -= amount
@@ -159,12 +179,15 @@ func (s *Sim) fill(o *order, id uint64, price fixed.Price, q fixed.Qty, maker bo
 		rate = o.a.Maker
 	}
 	o.release(q)
-	if o.side == venue.Buy {
+	switch {
+	case o.future():
+		o.a.moves(t, rate)
+	case o.side == venue.Buy:
 		t.asset = base
 		t.fee = feeOf(rate, o.p.amount(q))
 		o.a.fund(quote).Free -= t.quote
 		o.a.fund(base).Free += o.p.amount(q) - t.fee
-	} else {
+	default:
 		t.asset = quote
 		t.fee = feeOf(rate, t.quote)
 		o.a.fund(base).Free -= o.p.amount(q)
@@ -177,6 +200,11 @@ func (s *Sim) fill(o *order, id uint64, price fixed.Price, q fixed.Qty, maker bo
 		o.status = "FILLED"
 	}
 	o.a.trades = append(o.a.trades, t)
+	if o.future() {
+		s.tellPosition(o.a, o.p, now)
+		s.tell(o, "TRADE", t, "", now)
+		return
+	}
 	credit := int64(1)
 	if maker {
 		credit = 5
@@ -196,7 +224,7 @@ func feeOf(r fixed.Rate, of fixed.Cash) fixed.Cash {
 
 // enter puts an order that may trade into the book and books what it does.
 func (s *Sim) enter(o *order, now venue.Nanos) {
-	rules := match.Rules{TIF: map[string]venue.TIF{"": venue.GTC, "GTC": venue.GTC, "IOC": venue.IOC, "FOK": venue.FOK}[o.tif], PostOnly: o.typ == "LIMIT_MAKER"}
+	rules := match.Rules{TIF: map[string]venue.TIF{"": venue.GTC, "GTC": venue.GTC, "GTX": venue.GTC, "IOC": venue.IOC, "FOK": venue.FOK}[o.tif], PostOnly: o.postOnly()}
 	price := o.price
 	if o.typ == market {
 		rules.TIF, price = venue.IOC, o.reach
@@ -229,13 +257,18 @@ func (s *Sim) finish(o *order, status, renamed string, now venue.Nanos) {
 
 // take cancels an open order; renamed is the client id that it gets.
 func (s *Sim) take(o *order, renamed string, now venue.Nanos) {
+	s.withdraw(o, now)
+	s.finish(o, "CANCELED", renamed, now)
+}
+
+// withdraw takes an open order out of the book, or from among the stops.
+func (s *Sim) withdraw(o *order, now venue.Nanos) {
 	if o.waits {
 		o.waits = false
 		o.p.stops = slices.DeleteFunc(o.p.stops, func(x *order) bool { return x == o })
 	} else {
 		o.p.Client(o.p.Book.Cancel(o.id), func(r *match.Result) { s.happened(o.p, r, now) })
 	}
-	s.finish(o, "CANCELED", renamed, now)
 }
 
 // makers books the trades of resting clients' orders; ids count up to the pair's last trade.
@@ -284,10 +317,7 @@ func (s *Sim) Orders(key string) []OrderState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []OrderState
-	for _, a := range s.accounts {
-		if a.Key != key {
-			continue
-		}
+	if a := s.account(key); a != nil {
 		for _, o := range a.orders {
 			x := OrderState{o.id, o.client, o.side, o.price, o.qty, o.cum, o.status, nil}
 			for _, t := range a.trades {
@@ -305,9 +335,17 @@ func (s *Sim) Orders(key string) []OrderState {
 func (s *Sim) Balances(key string) []Funds {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if a := s.account(key); a != nil {
+		return slices.Clone(a.funds)
+	}
+	return nil
+}
+
+// account finds an account by its key, nil when there is none.
+func (s *Sim) account(key string) *account {
 	for _, a := range s.accounts {
 		if a.Key == key {
-			return slices.Clone(a.funds)
+			return a
 		}
 	}
 	return nil

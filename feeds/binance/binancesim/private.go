@@ -95,8 +95,7 @@ func (s *Sim) request(x *client, m []byte) bool {
 				fmt.Sprintf(`{"serverTime":%d,"retryAfter":%d}`, ms(now), ms(now)+100)}, "")
 			return true
 		case f.Strikes(venuesim.SessionExpiry, now):
-			x.a, x.user = nil, nil
-			x.conn.Reply(fmt.Appendf(nil, `{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":%d}}`, ms(now)))
+			s.forget(x, now)
 		case q.Method == "order.cancel" && f.Strikes(venuesim.LostCancel, now):
 			return true
 		}
@@ -172,6 +171,18 @@ func answer(id json.RawMessage, result []byte, bad *failure, limits string) []by
 	return append(append(m, limits...), '}')
 }
 
+// forget ends what a connection has logged on to.
+func (s *Sim) forget(x *client, now venue.Nanos) {
+	if s.cfg.Kind == USDM && x.a != nil {
+		s.expireKey(x.a, now)
+	}
+	x.a = nil
+	if x.user != nil {
+		x.user = nil
+		x.conn.Reply(fmt.Appendf(nil, `{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":%d}}`, ms(now)))
+	}
+}
+
 // rateLimits is what the venue counts, as it ends an answer.
 func (s *Sim) rateLimits(a *account) string {
 	return fmt.Sprintf(`,"rateLimits":[{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":%d,"count":%d},{"rateLimitType":"ORDERS","interval":"DAY","intervalNum":1,"limit":160000,"count":%d}]`,
@@ -187,6 +198,9 @@ func (s *Sim) do(x *client, method string, q params, now venue.Nanos) ([]byte, *
 	}
 	if f := s.spend(max(weight, 1), now); f != nil {
 		return nil, f
+	}
+	if s.cfg.Kind == USDM && !slices.Contains(futuresMethods, method) {
+		return nil, fail(-1020, "This operation is not supported.")
 	}
 	switch method {
 	case "ping":
@@ -222,7 +236,7 @@ func (s *Sim) do(x *client, method string, q params, now venue.Nanos) ([]byte, *
 func (s *Sim) spend(weight int64, now venue.Nanos) *failure {
 	if wait, ok := s.weight.Try(weight); !ok {
 		s.count.Weight.Add(1)
-		return &failure{429, -1003, "Too much request weight used; current limit is 6000 request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.",
+		return &failure{429, -1003, fmt.Sprintf("Too much request weight used; current limit is %d request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.", weights[s.cfg.Kind]),
 			fmt.Sprintf(`{"serverTime":%d,"retryAfter":%d}`, ms(now), ms(now+wait)+1)}
 	}
 	return nil
@@ -251,11 +265,10 @@ func (s *Sim) who(x *client, q params, now venue.Nanos) (*account, *failure) {
 
 // signed checks key, time and signature.
 func (s *Sim) signed(key, payload, signature string, q params, now venue.Nanos) (*account, *failure) {
-	i := slices.IndexFunc(s.accounts, func(a *account) bool { return a.Key == key })
-	if i < 0 {
+	a := s.account(key)
+	if a == nil {
 		return nil, &failure{401, -2015, "Invalid API-key, IP, or permissions for action.", ""}
 	}
-	a := s.accounts[i]
 	if !a.verifies(payload, signature) {
 		return nil, fail(-1022, "Signature for this request is not valid.")
 	}
@@ -297,12 +310,19 @@ func (a *account) verifies(payload, signature string) bool {
 
 // tell sends an executionReport to whoever listens for its account.
 func (s *Sim) tell(o *order, kind string, t *trade, was string, now venue.Nanos) {
+	if o.future() {
+		s.event(o.a, o.update(kind, t, now), now)
+		return
+	}
 	s.execs++
 	s.event(o.a, o.report(kind, t, was, s.execs, now), now)
 }
 
-// tellFunds sends the balances of some assets.
+// tellFunds sends the balances of some assets, at spot.
 func (s *Sim) tellFunds(a *account, now venue.Nanos, names ...string) {
+	if s.cfg.Kind != Spot {
+		return
+	}
 	m := fmt.Appendf(nil, `{"e":"outboundAccountPosition","E":%d,"u":%d,"B":[`, ms(now), ms(now))
 	for i, n := range names {
 		if i > 0 {
@@ -315,7 +335,10 @@ func (s *Sim) tellFunds(a *account, now venue.Nanos, names ...string) {
 }
 
 func (s *Sim) event(a *account, e []byte, now venue.Nanos) {
-	m := append(append([]byte(`{"subscriptionId":0,"event":`), e...), '}')
+	m := e
+	if s.cfg.Kind == Spot {
+		m = append(append([]byte(`{"subscriptionId":0,"event":`), e...), '}')
+	}
 	for _, x := range s.clients {
 		switch {
 		case x.user != a || x.mute:

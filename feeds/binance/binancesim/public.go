@@ -149,7 +149,10 @@ func (p *pair) listing(m []byte) []byte {
 	m = fmt.Appendf(m, `"filters":[{"filterType":"PRICE_FILTER","minPrice":"%s","maxPrice":"%s","tickSize":"%s"},`, price(1), price(1e9), price(1))
 	most := p.number(nil, maxQty*fixed.Pow10(p.QtyScale), p.QtyScale)
 	m = fmt.Appendf(m, `{"filterType":"LOT_SIZE","minQty":"%s","maxQty":"%s","stepSize":"%s"}`, qty(1), most, qty(1))
-	if p.kind == Spot {
+	switch p.kind {
+	case USDM:
+		m = fmt.Appendf(m, `,{"filterType":"MIN_NOTIONAL","notional":"%s"},{"filterType":"PERCENT_PRICE","multiplierUp":"5","multiplierDown":"0.2","multiplierDecimal":"4"},{"filterType":"MAX_NUM_ORDERS","limit":%d}`, cash(minNotional), maxOpen)
+	case Spot:
 		m = fmt.Appendf(m, `,{"filterType":"NOTIONAL","minNotional":"%s","applyMinToMarket":true,"maxNotional":"9000000.00000000","applyMaxToMarket":false,"avgPriceMins":5},`, cash(minNotional))
 		m = fmt.Appendf(m, `{"filterType":"PERCENT_PRICE_BY_SIDE","bidMultiplierUp":"5","bidMultiplierDown":"0.2","askMultiplierUp":"5","askMultiplierDown":"0.2","avgPriceMins":5},{"filterType":"MAX_NUM_ORDERS","maxNumOrders":%d}`, maxOpen)
 	}

@@ -48,7 +48,15 @@ var known = map[string]string{
 
 // serve carries out a signed request of an account. Under mu.
 func (s *Sim) serve(a *account, method string, q params, now venue.Nanos) ([]byte, *failure) {
-	names := strings.Fields(known[method])
+	menu := known
+	if s.cfg.Kind == USDM {
+		menu = futuresKnown
+	}
+	list, served := menu[method]
+	names := strings.Fields(list)
+	if !served {
+		return nil, fail(-1020, "This operation is not supported.")
+	}
 	for k := range q {
 		if !slices.Contains(names, k) && k != "timestamp" && k != "recvWindow" && k != "apiKey" && k != "signature" {
 			return nil, fail(-1104, "Not all sent parameters were read; read '%d' parameter(s) but was sent '%d'.", len(q)-1, len(q))
@@ -65,6 +73,10 @@ func (s *Sim) serve(a *account, method string, q params, now venue.Nanos) ([]byt
 	}
 	if a.ReadOnly && (strings.HasPrefix(method, "order.") || method == "openOrders.cancelAll") && method != "order.status" {
 		return nil, &failure{401, -2015, "Invalid API-key, IP, or permissions for action.", ""}
+	}
+	if s.cfg.Kind == USDM {
+		out, f := s.serveFutures(a, p, method, q, now)
+		return out, futuresWords(f)
 	}
 	switch method {
 	case "account.restrictions":
@@ -121,7 +133,7 @@ func (a *account) find(p *pair, id, client string, openOnly bool) *order {
 
 // read makes an order of a request, with the checks that the venue does before its engine sees it.
 func (s *Sim) read(a *account, p *pair, q params) (*order, *failure) {
-	o := &order{a: a, p: p, client: q["newClientOrderId"], typ: q["type"], tif: q["timeInForce"]}
+	o := &order{a: a, p: p, client: q["newClientOrderId"], typ: q["type"], tif: q["timeInForce"], reduces: q["reduceOnly"] == "true"}
 	if f := q.need("side", "type"); f != nil {
 		return nil, f
 	}
@@ -135,14 +147,23 @@ func (s *Sim) read(a *account, p *pair, q params) (*order, *failure) {
 	}
 	switch o.typ {
 	case market:
+		if o.future() { // nothing here sends one
+			return nil, fail(-1116, "Invalid orderType.")
+		}
 	case "LIMIT", "STOP_LOSS_LIMIT":
+		if o.typ == "STOP_LOSS_LIMIT" && o.future() {
+			return nil, fail(-4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.")
+		}
 		if o.tif == "" {
 			return nil, fail(-1102, "Mandatory parameter 'timeInForce' was not sent, was empty/null, or malformed.")
 		}
-		if o.tif != "GTC" && o.tif != "IOC" && o.tif != "FOK" {
+		if o.tif != "GTC" && o.tif != "IOC" && o.tif != "FOK" && !(o.tif == "GTX" && o.future()) {
 			return nil, fail(-1115, "Invalid timeInForce.")
 		}
 	case "LIMIT_MAKER":
+		if o.future() {
+			return nil, fail(-1116, "Invalid orderType.")
+		}
 		if o.tif != "" {
 			return nil, fail(-1106, "Parameter 'timeInForce' sent when not required.")
 		}
@@ -210,14 +231,16 @@ func (s *Sim) filters(o *order) *failure {
 	switch {
 	case o.typ != market && mid > 0 && (o.price > 5*mid || o.price < mid/5):
 		return fail(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
+	case o.qty > maxQty*fixed.Qty(fixed.Pow10(o.p.QtyScale)) && o.future():
+		return fail(-4005, "Quantity greater than max quantity.")
 	case o.qty > maxQty*fixed.Qty(fixed.Pow10(o.p.QtyScale)):
 		return fail(-1013, "Filter failure: LOT_SIZE")
-	case o.notional(mid) < minNotional:
+	case !o.reduces && o.notional(mid) < minNotional:
 		return fail(-1013, "Filter failure: NOTIONAL")
 	}
 	open := 0
 	for _, x := range o.a.orders {
-		if x.p == o.p && x.open() {
+		if x.p == o.p && x.open() && x != o {
 			open++
 		}
 	}
@@ -287,12 +310,14 @@ func (s *Sim) accept(o *order, now venue.Nanos) *failure {
 	switch {
 	case o.a.find(o.p, "", o.client, true) != nil:
 		return fail(-2010, "Duplicate order sent.")
-	case o.typ == "LIMIT_MAKER" && crosses:
+	case o.postOnly() && crosses:
 		return fail(-2010, "Order would immediately match and take.")
 	case o.stop > 0 && last > 0 && (o.side == venue.Buy && last >= o.stop || o.side == venue.Sell && last <= o.stop):
 		return fail(-2010, "Order would trigger immediately.")
 	case o.typ == market && o.qty == 0:
 		return fail(-1013, "Filter failure: LOT_SIZE") // the amount makes no whole lot
+	case o.future() && o.refused() != nil:
+		return o.refused()
 	case o.typ == market && !o.affords(cost), !o.reserve():
 		return fail(-2010, "Account has insufficient balance for requested action.")
 	}
@@ -309,6 +334,7 @@ func (s *Sim) accept(o *order, now venue.Nanos) *failure {
 		s.enter(o, now)
 	}
 	s.triggers(o.p, now)
+	s.trim(o.p, now)
 	return nil
 }
 

@@ -1,5 +1,5 @@
 // Package binancesim is a loopback Binance: spot, USD-M or COIN-M market data over real websockets and REST, with the
-// venue's paths, shapes, sequence rules, weights and limits; at spot also its WebSocket API and signed REST, with accounts
+// venue's paths, shapes, sequence rules, weights and limits; at spot and USD-M also its WebSocket API and signed REST, with accounts
 // whose orders trade with the flow in the same books.
 //
 // Ownership: Run's goroutine moves the market; server goroutines answer clients. A mutex guards the pairs between them.
@@ -54,7 +54,7 @@ type Config struct {
 	// Life is how long a connection to the streams lasts, 0 for 24 h. Every is how long the market rests between two looks at
 	// it, 0 for 1 ms.
 	Life, Every venue.Nanos
-	// Accounts may trade, at spot. OrdersPer10s is how many unfilled orders each may have placed in ten seconds, 0 for 50.
+	// Accounts may trade, at spot and USD-M. OrdersPer10s is how many unfilled orders each may have placed in ten seconds, 0 for 50.
 	Accounts     []Account
 	OrdersPer10s int64
 }
@@ -121,6 +121,9 @@ func New(cfg Config) (*Sim, error) {
 // Addr is host:port.
 func (s *Sim) Addr() string { return s.server.Addr() }
 
+// Kind is which market it is.
+func (s *Sim) Kind() Kind { return s.cfg.Kind }
+
 // Counters are the tallies so far.
 func (s *Sim) Counters() *Counters { return &s.count }
 
@@ -156,8 +159,11 @@ func (s *Sim) routes() {
 	s.server.Socket(ws+"/ws", s.session)
 	s.publicREST("GET "+rest+"/depth", s.depthWeight, s.depth)
 	s.publicREST("GET "+rest+"/exchangeInfo", func(url.Values) int64 { return 20 }, s.exchangeInfo)
-	if s.cfg.Kind == Spot {
+	switch s.cfg.Kind {
+	case Spot:
 		s.privateRoutes(rest)
+	case USDM:
+		s.futuresRoutes()
 	}
 }
 
@@ -230,6 +236,7 @@ func (s *Sim) step(now venue.Nanos) {
 		for range acts {
 			p.Act(now, func(r *match.Result) { s.happened(p, r, now) })
 			s.triggers(p, now)
+			s.trim(p, now)
 		}
 	}
 	if s.sbe != nil && now >= s.sbeAt {

@@ -3,6 +3,7 @@ package binancesim
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 
 	"oneprice/books/fixed"
@@ -46,6 +47,9 @@ func (o *order) numbers(m []byte) []byte {
 
 // placed answers a new order.
 func (o *order) placed(form string) []byte {
+	if o.future() {
+		return o.futureState(nil)
+	}
 	m := fmt.Appendf(nil, `{"symbol":"%s","orderId":%d,"orderListId":-1,"clientOrderId":"%s","transactTime":%d`, o.p.Symbol, o.id, o.client, ms(o.updated))
 	if form == "" && (o.typ == "LIMIT" || o.typ == market) {
 		form = "FULL"
@@ -71,6 +75,9 @@ func (o *order) placed(form string) []byte {
 
 // cancelled answers a cancel of what was called was.
 func (o *order) cancelled(was string) []byte {
+	if o.future() {
+		return o.futureState(nil)
+	}
 	m := fmt.Appendf(nil, `{"symbol":"%s","origClientOrderId":"%s","orderId":%d,"orderListId":-1,"clientOrderId":"%s","transactTime":%d,`, o.p.Symbol, was, o.id, o.client, ms(o.updated))
 	return append(o.numbers(m), '}')
 }
@@ -83,6 +90,9 @@ func (o *order) amended(was string) []byte {
 
 // state is an order as queries answer it.
 func (o *order) state(m []byte) []byte {
+	if o.future() {
+		return o.futureState(m)
+	}
 	m = fmt.Appendf(m, `{"symbol":"%s","orderId":%d,"orderListId":-1,"clientOrderId":"%s",`, o.p.Symbol, o.id, o.client)
 	if o.stop == 0 {
 		m = append(m, `"stopPrice":"0.00000000",`...)
@@ -110,6 +120,13 @@ func (a *account) listTrades(p *pair, q params) ([]byte, *failure) {
 		return nil, fail(-1128, "Combination of optional parameters invalid.")
 	}
 	from, _ := strconv.ParseInt(q["startTime"], 10, 64)
+	to := int64(math.MaxInt64)
+	if n, err := strconv.ParseInt(q["endTime"], 10, 64); err == nil {
+		to = n
+	}
+	if p.kind == USDM && from != 0 && to-from > 7*24*3600*1000 && to != math.MaxInt64 {
+		return nil, fail(-1127, "More than 168 hours between startTime and endTime.")
+	}
 	least, _ := strconv.ParseUint(q["fromId"], 10, 64)
 	limit := 500
 	if n, err := strconv.Atoi(q["limit"]); err == nil {
@@ -117,7 +134,11 @@ func (a *account) listTrades(p *pair, q params) ([]byte, *failure) {
 	}
 	var out [][]byte
 	for _, t := range a.trades {
-		if t.o.p != p || t.id < least || ms(t.at) < from || q["orderId"] != "" && strconv.FormatUint(t.o.id, 10) != q["orderId"] || len(out) == limit {
+		if t.o.p != p || t.id < least || ms(t.at) < from || ms(t.at) > to || q["orderId"] != "" && strconv.FormatUint(t.o.id, 10) != q["orderId"] || len(out) == limit {
+			continue
+		}
+		if p.kind == USDM {
+			out = append(out, t.future())
 			continue
 		}
 		out = append(out, fmt.Appendf(nil, `{"symbol":"%s","id":%d,"orderId":%d,"orderListId":-1,"price":"%s","qty":"%s","quoteQty":"%s","commission":"%s","commissionAsset":"%s","time":%d,"isBuyer":%t,"isMaker":%t,"isBestMatch":true}`,
