@@ -2,6 +2,7 @@ package conform
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -78,9 +79,12 @@ var faultCards = []Card{
 		t.faults.Set(venuesim.Rates{})
 		t.ready()
 		require.NoError(t, t.gw.Sweep(t.within(), 0, &t.got))
+		asked := map[uint64]time.Time{} // a cancel that was refused, in the storm or since, is asked for again
 		t.until("an empty venue", func() bool {
+			now := time.Now()
 			for client := range t.slots {
-				if f := t.of(client); f.saw[venue.Ack] > 0 && !f.over() && f.saw[venue.CancelRejected] == 0 {
+				if f := t.of(client); f.saw[venue.Ack] > 0 && !f.over() && now.Sub(asked[client]) > time.Second {
+					asked[client] = now
 					t.gw.Submit(t.about(venue.Cancel, &venue.Command{Inst: 1, Slot: t.slots[client], Client: client}, 0, 0))
 				}
 			}
