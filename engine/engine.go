@@ -114,7 +114,7 @@ func New(cfg Config) *Engine {
 	}
 	return &Engine{
 		cfg: cfg, d: cfg.Desk, ledger: cfg.Ledger, gate: cfg.Gate,
-		orders: orders.New(cfg.Desk, cfg.Epoch, 1<<40-1),
+		orders: orders.New(cfg.Desk, cfg.Epoch, orders.LastSequence),
 		legs:   legs.New(cfg.Plans),
 		said:   desk.NewOut(cfg.Intents, cfg.Plans), statements: newStatements(cfg.Desk),
 		changed: make([]bool, n), silent: make([]bool, n), tripped: make([]risk.BreakerState, len(cfg.Desk.Balances)),

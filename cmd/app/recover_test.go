@@ -46,6 +46,22 @@ func worldOf(s *Simulators) *world {
 	return w
 }
 
+// serve runs the demo's simulators with accounts until the test ends.
+func serve(t *testing.T, seed uint64) *Simulators {
+	c, err := ReadConfig("demo", nil)
+	require.NoError(t, err)
+	sims, err := NewSimulators(Machine(), SimOptions{Seed: seed, Address: "127.0.0.1:0", Accounts: c})
+	require.NoError(t, err)
+	serving, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- sims.Run(serving) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-served)
+	})
+	return sims
+}
+
 // options are those of a session in this world.
 func (w *world) options(dir string) LiveOptions {
 	o := LiveOptions{Edges: Machine(), Config: "demo", Out: dir, Mode: "live", Seed: 7, Accounts: map[string]Account{}, Within: 2 * venue.Second}
@@ -104,17 +120,7 @@ func simOrders(t *testing.T, s *Simulators) (ids []string, open int) {
 // fill: its books agree with the venues', no order exists twice, and nothing stands that it does not know.
 func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
 	t.Parallel()
-	c, err := ReadConfig("demo", nil)
-	require.NoError(t, err)
-	sims, err := NewSimulators(Machine(), SimOptions{Seed: 7, Address: "127.0.0.1:0", Accounts: c})
-	require.NoError(t, err)
-	serving, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- sims.Run(serving) }()
-	defer func() {
-		stop()
-		require.NoError(t, <-served)
-	}()
+	sims := serve(t, 7)
 	w := worldOf(sims)
 	text, err := json.Marshal(w)
 	require.NoError(t, err)
@@ -143,37 +149,20 @@ func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
 	require.Zero(t, r.PositionMismatch, "%v", r.Mismatches)
 	require.Zero(t, r.UnknownNow)
 	require.Empty(t, r.OpenAtExit)
-	ids, open := simOrders(t, sims)
-	require.Zero(t, open, "orders that nobody knows stand at the venues")
-	seen := map[string]bool{}
-	for _, id := range ids {
-		require.False(t, seen[id], "order %s exists twice", id)
-		seen[id] = true
-	}
-	t.Logf("%d kills, %d orders; the last session took %s", times, len(ids), time.Since(began))
+	t.Logf("%d kills, %d orders; the last session took %s", times, once(t, sims), time.Since(began))
 }
 
 // Where the venues hold other balances than the config says, a session begins only if it may take the venues' word.
 func TestLive_balancesThatDifferStopTheStartUnlessTheVenuesAreBelieved(t *testing.T) {
 	t.Parallel()
-	c, err := ReadConfig("demo", nil)
-	require.NoError(t, err)
-	sims, err := NewSimulators(Machine(), SimOptions{Seed: 9, Address: "127.0.0.1:0", Accounts: c})
-	require.NoError(t, err)
-	serving, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- sims.Run(serving) }()
-	defer func() {
-		stop()
-		require.NoError(t, <-served)
-	}()
+	sims := serve(t, 9)
 	text, ok := exampleText("demo")
 	require.True(t, ok)
 	path := filepath.Join(t.TempDir(), "other.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), "coinbase: {USD: 500000,", "coinbase: {USD: 400000,", 1)), 0o600))
 	o := worldOf(sims).options(t.TempDir())
 	o.Config = path
-	_, err = RunLive(t.Context(), o)
+	_, err := RunLive(t.Context(), o)
 	require.ErrorContains(t, err, "the start is refused, since books and venues differ:\n  coinbase: the venue states 500000 USD free, our books say 400000")
 
 	var said bytes.Buffer
@@ -189,6 +178,27 @@ func TestLive_balancesThatDifferStopTheStartUnlessTheVenuesAreBelieved(t *testin
 	require.NoError(t, err)
 	require.Contains(t, said.String(), "coinbase: the venue's word is taken for 500000 USD; our books said 400000")
 	require.Zero(t, r.PositionMismatch, "%v", r.Mismatches)
+
+	// In yet another folder nothing is known of that session, but the venues know its orders: no id may come again.
+	o.Out = t.TempDir()
+	ctx, cancel = context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, err = RunLive(ctx, o)
+	require.NoError(t, err)
+	require.Zero(t, r.PositionMismatch, "%v", r.Mismatches)
+	once(t, sims)
+}
+
+// once holds that no order exists twice at the simulators, and none stands.
+func once(t *testing.T, s *Simulators) int {
+	ids, open := simOrders(t, s)
+	require.Zero(t, open, "orders that nobody knows stand at the venues")
+	seen := map[string]bool{}
+	for _, id := range ids {
+		require.False(t, seen[id], "order %s exists twice", id)
+		seen[id] = true
+	}
+	return len(ids)
 }
 
 // The demo's orders travel through the real gateways, and at its end the simulators' own books of account agree with ours.

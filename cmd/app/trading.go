@@ -114,10 +114,11 @@ func NewTrading(ctx context.Context, a *Assembly, o TradingOptions) (*Trading, e
 	return t, nil
 }
 
-// decider makes desk, ledger, gate and engine. epoch is the session's number in the audit; it keeps client ids apart from
-// those of every other session.
+// decider makes desk, ledger, gate and engine. epoch is the session's number in the audit; on paper it numbers the client ids
+// too, while a session at venues has an epoch of its own for them, with its opening.
 func (t *Trading) decider(epoch uint64) error {
 	if t.opening != nil {
+		epoch = t.opening.Epoch
 		t.Assembly.Ledger.Balances, t.Assembly.Ledger.Positions = t.opening.Balances, t.opening.Positions
 	}
 	d, l, g, err := t.Desk(orderSlots, &t.Kill)
@@ -190,7 +191,7 @@ func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
 		}
 	}
 	var state *journal.State
-	t.journal, state, err = journal.Open(journal.Config{Dir: dir, Epoch: t.writer.Epoch(), Fingerprint: t.Fingerprint, Instruments: t.Instruments, Venues: names,
+	t.journal, state, err = journal.Open(journal.Config{Dir: dir, Least: secondOf(o.Clock.Now()), Fingerprint: t.Fingerprint, Instruments: t.Instruments, Venues: names,
 		Currencies: t.Currencies, Clock: o.Clock})
 	if err != nil {
 		return err

@@ -41,15 +41,7 @@ func raise(c *Config) (fence, error) {
 	if err != nil {
 		return f, err
 	}
-	last := f.last().Epoch
-	epoch := c.Epoch
-	if epoch == 0 {
-		epoch = last + 1
-	}
-	if epoch <= last {
-		return f, fmt.Errorf("journal: %s: epoch %d is not after the last one, %d", c.Dir, epoch, last)
-	}
-	f.Ranges = append(f.Ranges, Range{epoch, c.Block})
+	f.Ranges = append(f.Ranges, Range{max(f.last().Epoch+1, c.Least), c.Block})
 	f.Ranges = f.Ranges[max(0, len(f.Ranges)-keepRanges):]
 	return f, f.write(c.Dir)
 }

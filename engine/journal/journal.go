@@ -19,8 +19,8 @@
 //     names.
 //   - 2026-11-25: a report that finds no room is not kept for later; that it is missing is (State.Missed), and recovery asks
 //     the venue from then on. Rejected: a backlog, which would grow without bound while the disk hangs.
-//   - 2026-11-25: the epoch is a counter in fence.json, raised and synced before anything else. Where an audit numbers the
-//     same run its epoch is given in Config, and must be above every one seen here.
+//   - 2026-11-25: the epoch is a counter in fence.json, raised and synced before anything else, and never below
+//     what the caller gives: a folder can be lost, and the venues' memory of our ids cannot.
 package journal
 
 import (
@@ -39,8 +39,8 @@ import (
 type Config struct {
 	// Dir is a folder of the journal's own; it is created when missing.
 	Dir string
-	// Epoch numbers the run and must be above every earlier one in the folder. 0: one above the last.
-	Epoch uint64
+	// Least is the least epoch that the run may have; it is above every earlier one in the folder as well.
+	Least uint64
 	// Fingerprint is the configuration's.
 	Fingerprint uint64
 	// Instruments, Venues and Currencies name the numbers in commands and reports; entry 0 of each is unused.

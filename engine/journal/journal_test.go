@@ -50,7 +50,7 @@ func reread(t testing.TB, dir string) *State {
 }
 
 func newOrder(j *Journal, seq uint64) venue.Command {
-	return venue.Command{Op: venue.New, Type: venue.Limit, TIF: venue.GTC, Side: venue.Buy, Venue: 1, Inst: 1, Slot: uint32(seq), Client: j.Epoch()<<40 | seq,
+	return venue.Command{Op: venue.New, Type: venue.Limit, TIF: venue.GTC, Side: venue.Buy, Venue: 1, Inst: 1, Slot: uint32(seq), Client: orders.ID(j.Epoch(), seq),
 		Price: 100, Qty: 10, Decided: now + venue.Nanos(seq)}
 }
 
@@ -90,7 +90,7 @@ func TestOpen_recoversOrdersFillsAndValuesByName(t *testing.T) {
 	put(t, j, a, b, answer(venue.Ack, &a, "V1"), fill(&a, "T1", 4), fill(&a, "T1", 4), fill(&b, "T2", 10), c)
 	notSent := venue.Report{Kind: venue.SentReport, Flags: uint8(venue.NotSent), Venue: 1, Inst: 1, Slot: 3, Client: c.Client, Seq: uint64(venue.New), Recv: now}
 	put(t, j, notSent)
-	amend := venue.Command{Op: venue.Amend, Venue: 1, Inst: 1, Slot: 1, Client: 1<<40 | 4, Target: a.Client, Price: 101, Qty: 12, Decided: now + 9}
+	amend := venue.Command{Op: venue.Amend, Venue: 1, Inst: 1, Slot: 1, Client: orders.ID(1, 4), Target: a.Client, Price: 101, Qty: 12, Decided: now + 9}
 	put(t, j, amend)
 	require.NoError(t, j.Note("orders_today:a", "", 3, 0, now))
 	require.NoError(t, j.Note("orders_today:a", "", 4, 0, now))
@@ -137,16 +137,14 @@ func TestOpen_recoversOrdersFillsAndValuesByName(t *testing.T) {
 func TestOpen_oneEngineAndOneEpoch(t *testing.T) {
 	dir := t.TempDir()
 	cfg := config(dir)
-	cfg.Epoch = 5
+	cfg.Least = 5
 	j, _ := open(t, cfg)
 	_, _, err := Open(cfg)
 	require.ErrorContains(t, err, "in use by another engine")
+	require.EqualValues(t, 5, j.Epoch())
 	require.NoError(t, j.Close())
-	_, _, err = Open(cfg)
-	require.ErrorContains(t, err, "epoch 5 is not after the last one, 5")
-	cfg.Epoch = 0
 	j, _ = open(t, cfg)
-	require.EqualValues(t, 6, j.Epoch())
+	require.EqualValues(t, 6, j.Epoch(), "above the last, whatever the least")
 	put(t, j, newOrder(j, 1))
 	require.NoError(t, j.Close())
 	require.NoError(t, os.Remove(filepath.Join(dir, fenceName)))
@@ -203,7 +201,7 @@ func TestIntent_fullJournalKeepsRoomForCancelsAndConfessesWhatItMissed(t *testin
 	require.False(t, j.Report(&lost))
 	require.False(t, j.Operator(venue.OpKill, 1, now))
 	require.ErrorIs(t, j.Note("n", "", 1, 0, now), ErrFull)
-	cancel := venue.Command{Op: venue.Cancel, Venue: 1, Inst: 1, Slot: 1, Client: 1<<40 | 99, Target: c.Client}
+	cancel := venue.Command{Op: venue.Cancel, Venue: 1, Inst: 1, Slot: 1, Client: orders.ID(1, 99), Target: c.Client}
 	require.False(t, j.Intent(&cancel))
 	require.ErrorIs(t, j.End(now), ErrFull)
 

@@ -35,7 +35,7 @@ func TestChild(t *testing.T) {
 	require.NoError(t, err)
 	go func() { panic(j.Run(t.Context())) }()
 	d := desk.New(instruments(), 2, 2, 64, 1, books.Config{})
-	table := orders.New(d, j.Epoch(), 1<<40-1)
+	table := orders.New(d, j.Epoch(), orders.LastSequence)
 	rnd := rand.New(rand.NewPCG(uint64(os.Getpid()), 1))
 	for n := 1; ; n++ {
 		d.Now = now + venue.Nanos(n)

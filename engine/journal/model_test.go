@@ -12,6 +12,7 @@ import (
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
+	"oneprice/engine/orders"
 )
 
 // twin is one order as plainly as it can be said.
@@ -75,7 +76,7 @@ func (m *model) command(op venue.Op, o *twin, client, target uint64) venue.Comma
 
 func (m *model) next() uint64 {
 	m.id++
-	return m.j.Epoch()<<40 | m.id
+	return orders.ID(m.j.Epoch(), m.id)
 }
 
 func (m *model) place() {

@@ -11,7 +11,9 @@
 //     as the table allows; a report whose client id is not the slot's is an orphan and is reported, never applied.
 //   - 2026-11-25: Working is recomputed from an instrument's live orders on each change. They are few, and a sum that is
 //     rebuilt cannot drift.
-//   - 2026-11-25: client ids are epoch << 40 | sequence: 16 million starts of a trillion orders.
+//   - 2026-11-25: client ids are epoch << 32 | sequence: four billion starts of four billion orders. An epoch can so be the second
+//     of its start, and ids differ between runs that share no folder: an account outlives its folders, and a venue that
+//     knows an id answers with the order that had it.
 package orders
 
 import (
@@ -23,7 +25,7 @@ import (
 )
 
 // seqBits is the width of the sequence inside a client id.
-const seqBits = 40
+const seqBits = 32
 
 // Seq is the sequence inside a client id, Epoch the run that gave it.
 func Seq(client uint64) uint64   { return client & (1<<seqBits - 1) }
@@ -34,11 +36,6 @@ func ID(epoch, sequence uint64) uint64 { return epoch<<seqBits | sequence }
 
 // LastSequence is the highest sequence of a client id.
 const LastSequence = 1<<seqBits - 1
-
-// Parts are the epoch and the sequence of a client id.
-func Parts(client uint64) (epoch, sequence uint64) {
-	return client >> seqBits, client & (1<<seqBits - 1)
-}
 
 // Table holds every order of the engine.
 type Table struct {
@@ -193,8 +190,8 @@ func (t *Table) Adopt(o *desk.Order) bool {
 // Gave reports whether this run has given a client id, to an order or to what was asked of one, or has adopted its order:
 // the order is here, or was here and has ended. No other id of our space belongs to an order that this run knows.
 func (t *Table) Gave(client uint64) bool {
-	epoch, seq := Parts(client)
-	return epoch == t.epoch>>seqBits && seq > 0 && seq < t.next || slices.Contains(t.taken, client)
+	seq := Seq(client)
+	return Epoch(client) == t.epoch>>seqBits && seq > 0 && seq < t.next || slices.Contains(t.taken, client)
 }
 
 // Take gives a client id to a command on an order that is in no slot. False when the range is used up.

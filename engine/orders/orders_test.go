@@ -46,7 +46,7 @@ func TestTable_ordinaryLife(t *testing.T) {
 	tab := New(d, 7, 100)
 	o := open(t, tab, d, venue.Buy)
 	require.Equal(t, desk.Pending, o.State)
-	require.Equal(t, uint64(7<<40|1), o.Client)
+	require.Equal(t, ID(7, 1), o.Client)
 	require.EqualValues(t, 10, d.Working[1].BuyQty)
 	tab.Apply(sentAs(o, venue.New, venue.Out), 1)
 	require.Equal(t, desk.Sent, o.State)
@@ -175,7 +175,7 @@ func TestTable_refusesWhenFullOrOutOfIDs(t *testing.T) {
 	require.False(t, tab.Open(&c), "no id is left")
 	tab.Reserve(10)
 	require.True(t, tab.Open(&c))
-	require.EqualValues(t, 1<<40|3, c.Client)
+	require.EqualValues(t, ID(1, 3), c.Client)
 }
 
 func TestAdvance_holdsItsInvariantsUnderAnyReports(t *testing.T) {

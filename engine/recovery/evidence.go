@@ -168,10 +168,7 @@ func (e *evidence) ended(at venue.ID, o *journal.Order) bool {
 }
 
 // ID is how a client id is shown to people: run and number.
-func ID(client uint64) string {
-	epoch, seq := orders.Parts(client)
-	return fmt.Sprintf("%d-%d", epoch, seq)
-}
+func ID(client uint64) string { return fmt.Sprintf("%d-%d", orders.Epoch(client), orders.Seq(client)) }
 
 func (v *Verdict) differ(format string, args ...any) {
 	v.Differences = append(v.Differences, fmt.Sprintf(format, args...))

@@ -14,6 +14,8 @@ import (
 
 // Opening is what an engine begins with, by the numbers of Names. It survives JSON.
 type Opening struct {
+	// Epoch numbers the run in client ids.
+	Epoch     uint64
 	Balances  []ledger.Opening
 	Positions []ledger.Holding
 	// Orders are adopted: they stand at the venues.

@@ -14,7 +14,7 @@ import (
 
 const (
 	usd, coin  venue.Ccy = 1, 2
-	id                   = uint64(3)<<40 | 7
+	id                   = uint64(3)<<32 | 7
 	second               = venue.Second
 	oneCoin              = fixed.Cash(1e8)
 	thousandUS           = fixed.Cash(1000e8)
