@@ -67,7 +67,7 @@ func (t *Trading) recover(ctx context.Context, state *journal.State, o *OrderOpt
 		Policy: o.Open, Balances: t.Assembly.Ledger.Balances, Shared: s.shared, Within: cmp.Or(o.Within, acceptWithin)}
 	until := s.clock.Now() + recoverWithin
 	said, differed, moving := map[string]bool{}, 0, len(state.Orders) > 0
-	for n := uint64(0); ; {
+	for {
 		s.since = s.clock.Now()
 		sweep, err := s.sweepAll(ctx, t.sweepFrom(state))
 		if err != nil {
@@ -111,19 +111,24 @@ func (t *Trading) recover(ctx context.Context, state *journal.State, o *OrderOpt
 			return nil, &differs{[]string{fmt.Sprintf("%d of our orders cannot be ended, and the fate of %d is not proven, after %s; look at the venues, then start again",
 				len(v.Cancel), v.Wait, time.Duration(recoverWithin))}}
 		}
-		pause := waitPause
-		if len(v.Cancel) > 0 {
-			pause = cancelPause
-		}
-		for _, x := range v.Cancel {
-			n++
-			cmd := risk.Ending(x.Venue, x.Inst, x.Client, orders.ID(t.journal.Epoch(), orders.LastSequence-n), s.clock.Now())
-			s.gateways[x.Venue].Submit(&cmd) // whether it left shows in the next sweep; it may be repeated
-		}
-		if err := s.clock.Sleep(ctx, pause); err != nil {
+		if err := s.clock.Sleep(ctx, t.end(v.Cancel)); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// end sends cancels, and says how long to wait for what comes of them. Whether one left shows in the next sweep, and it may be
+// repeated; their own ids come from the upper end of the range, where no order will be.
+func (t *Trading) end(xs []recovery.Target) venue.Nanos {
+	for _, x := range xs {
+		t.ended++
+		cmd := risk.Ending(x.Venue, x.Inst, x.Client, orders.ID(t.journal.Epoch(), orders.LastSequence-t.ended), t.orders.clock.Now())
+		t.orders.gateways[x.Venue].Submit(&cmd)
+	}
+	if len(xs) > 0 {
+		return cancelPause
+	}
+	return waitPause
 }
 
 // secondOf is the least epoch of a run that starts now: the second since 2026. Folders can be lost, moved or changed, and a

@@ -61,6 +61,7 @@ type Trading struct {
 	opening *recovery.Opening
 	// killed are the venues, 0 for all, that were killed and not lifted since: a kill survives a restart.
 	killed []venue.ID
+	ended  uint64 // cancels that recovery has sent
 }
 
 // TradingOptions shape a Trading.
