@@ -196,26 +196,17 @@ func (g *goLive) ask(ctx context.Context, v *PlanVenue, a *Assembly, gw wire.Gat
 	return said, nil
 }
 
-// balancesHeard takes the balances out of a sweep's reports.
-type balancesHeard struct {
-	a   *Assembly
-	got map[string]string
-}
-
-// Put takes reports.
-func (b *balancesHeard) Put(rs []venue.Report) venue.Reason {
-	for i := range rs {
-		if r := &rs[i]; r.Kind == venue.Balance {
-			b.got[b.a.Currencies[r.FeeCcy]] = cash(fixed.Cash(r.Cum))
+// held asks for the free balances of an account, by currency.
+func held(ctx context.Context, a *Assembly, gw wire.Gateway, c *wire.Clock) (map[string]string, error) {
+	var swept gathered
+	err := gw.Sweep(ctx, c.Now(), &swept)
+	free := map[string]string{}
+	for i := range swept.all {
+		if r := &swept.all[i]; r.Kind == venue.Balance {
+			free[a.Currencies[r.FeeCcy]] = cash(fixed.Cash(r.Cum))
 		}
 	}
-	return venue.OK
-}
-
-// held asks for the free balances of an account.
-func held(ctx context.Context, a *Assembly, gw wire.Gateway, c *wire.Clock) (map[string]string, error) {
-	b := balancesHeard{a, map[string]string{}}
-	return b.got, gw.Sweep(ctx, c.Now(), &b)
+	return free, err
 }
 
 // inBps writes a rate in basis points.

@@ -132,6 +132,10 @@ func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
 		c := startChild(t, dir, "live", childWorld+"="+string(text))
 		require.True(t, c.tells(50+rnd.IntN(400)), "the child ended by itself: %s", &c.said)
 		c.kill(t)
+		c = startChild(t, dir, "live", childWorld+"="+string(text)) // and one while it recovers
+		at := time.NewTimer(time.Duration(rnd.Int64N(int64(3 * time.Second))))
+		<-at.C
+		c.kill(t)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -155,6 +155,9 @@ func (c *Case) news(l *ledger.Ledger, e *evidence, fills map[venue.ID]fixed.Cash
 			v.Opening.Seen = append(v.Opening.Seen, *r)
 			continue
 		}
+		if l.Known(r) {
+			continue // the stream and the sweep both tell it
+		}
 		o := byID[r.Client]
 		if r.Client == 0 || o == nil {
 			continue // of somebody else, or of an order that had ended: what it did shows in the balances

@@ -126,6 +126,15 @@ func TestJudge_gatewaysProveWhatListsDoNotShow(t *testing.T) {
 	require.Len(t, v.Cancel, 1, "the sweep is newer")
 }
 
+func TestJudge_tradeThatStreamAndSweepTellCountsOnce(t *testing.T) {
+	for _, seen := range [][]venue.Report{nil, {trade("t2", 1, 2)}, {trade("t2", 1, 2), trade("t2", 1, 2)}} {
+		v := rig(Adopt).Judge(sweep(thousandUS-400*oneCoin, 7*oneCoin, trade("t2", 1, 2), says(venue.Ack, id, func(r *venue.Report) { r.Cum = 2 })), seen, 100*second)
+		require.Empty(t, v.Differences)
+		require.Len(t, v.News, 1)
+		require.EqualValues(t, 2, v.Opening.Orders[0].Remaining(), "what may still fill is never less than the truth")
+	}
+}
+
 func TestJudge_orderIsFoundUnderTheIdOfItsAmend(t *testing.T) {
 	c := rig(Cancel)
 	c.State.Orders[0].NextClient = id + 1
