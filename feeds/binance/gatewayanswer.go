@@ -98,7 +98,9 @@ func (g *Gateway) placed(x *answered) {
 	if s.wire.Load() != x.client {
 		return // a late answer: the order has been replaced since, and has another id at the venue
 	}
-	s.asked.Store(0)
+	if !s.answered(x.client) && !x.ok() {
+		return // the stream has told the order, and an amend of it is on its way
+	}
 	switch {
 	case x.ok():
 		g.fixed = false
@@ -230,16 +232,16 @@ func (g *Gateway) cancelledForeign(recv venue.Nanos, id uint64, done bool, f fat
 // reduced takes the answer to an amend in place.
 func (g *Gateway) reduced(x *answered) {
 	s := &g.ids.slots[x.i]
-	if s.askID.Load() != x.client || s.asked.Load() == 0 && !x.ok() {
+	open, price, qty := s.asked.Load() != 0, fixed.Price(s.askedAt.Load()), fixed.Qty(s.askedFor.Load())
+	if !s.answered(x.client) || !open && !x.ok() {
 		return // settled by a report of the stream or by a query
 	}
-	s.asked.Store(0)
 	switch state := x.result.GetStringBytes("status"); {
 	case x.ok() && (string(state) == "CANCELED" || string(state) == "EXPIRED"): // futures end what would cross though it is post-only
 		g.amendRejected(x.i, x.owner, venue.PostOnlyCross, x.recv)
 		g.ask(x.i, x.owner, venue.Cancel, x.recv, x.recv)
 	case x.ok():
-		g.amended(x.i, x.owner, fixed.Price(s.askedAt.Load()), fixed.Qty(s.askedFor.Load()), x.recv, acted(x.result))
+		g.amended(x.i, x.owner, price, qty, x.recv, acted(x.result))
 	case x.fate == unsure:
 		g.unknown(x.i, x.owner, venue.Amend, x.recv, x.recv, x.why)
 	default:
@@ -282,7 +284,7 @@ func (g *Gateway) replaced(x *answered) {
 	if s.next.Load() != x.client {
 		return // settled by a report of the stream or by a query
 	}
-	s.asked.Store(0)
+	s.answered(x.client)
 	switch {
 	case x.ok():
 		g.fixed = false

@@ -103,6 +103,18 @@ func (s *slot) asks(op venue.Op, id uint64, price fixed.Price, qty fixed.Qty, no
 	s.asked.Store(int64(now))
 }
 
+// answered ends the wait for the New or Amend of id; false when something newer has been asked since, whose wait goes on: an
+// order that the stream tells first may be amended before its own answer comes. Submit asks again only when nothing is
+// asked, so what is read here before askID belongs to id, or is 0.
+func (s *slot) answered(id uint64) bool {
+	asked := s.asked.Load()
+	if s.askID.Load() != id {
+		return false
+	}
+	s.asked.CompareAndSwap(asked, 0)
+	return true
+}
+
 // cold readies the flags for the order of owner. False when the slot belongs to another by now. Under Gateway.mu.
 func (s *slot) cold(owner uint64) bool {
 	if s.owner.Load() != owner || owner == 0 {

@@ -258,9 +258,7 @@ func (g *Gateway) sweptOrder(in *venue.Instrument, o *found, now venue.Nanos) {
 		}
 		s.order.Store(o.order)
 		s.acked = true
-		if s.asked.Load() != 0 && s.op.Load() == uint32(venue.New) {
-			s.asked.Store(0)
-		}
+		s.answered(owner)
 	}
 	r := g.report(venue.Ack, i, owner, in.Inst, now, o.at)
 	r.Flags, r.Price, r.Open, r.Cum = venue.Recovered, o.price, o.qty, o.cum

@@ -128,8 +128,8 @@ func (g *Gateway) moved(x *execution, kind string, e *fastjson.Value) bool {
 	s := &g.ids.slots[x.i]
 	next := s.next.Load()
 	replacing := next != 0 && x.id != next
-	if x.id == x.owner && s.op.Load() == uint32(venue.New) {
-		s.asked.Store(0)
+	if x.id == x.owner {
+		s.answered(x.id)
 	}
 	if next != 0 && x.id == next && kind != "REJECTED" {
 		g.takesOver(x.i, x.owner, x.order, x.recv, x.at)

@@ -96,6 +96,12 @@ var faultCards = []Card{
 			return true
 		})
 	}},
+	{Number: 71, Says: "tells the refusal of an amend that left before its order was answered", Run: func(t *T) {
+		t.set(venuesim.LateAck)
+		c := t.placed(t.resting())                                // by the stream where that is faster
+		a := t.send(t.about(venue.Amend, c, 10*t.in.Tick, c.Qty)) // worth less than an order may be
+		require.Equal(t, a.Client, t.sees(c, venue.AmendRejected).Seq)
+	}},
 }
 
 // survives places an order that rests and one that fills while a fault strikes every answer. In the end both are known to
