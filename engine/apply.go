@@ -75,6 +75,7 @@ func (e *Engine) control(x *venue.Event) {
 			e.cancelAll(x.Venue)
 		}
 		e.killed = e.killed || k == venue.OpKill
+		e.rule(k, x.Venue)
 	case venue.End:
 		e.ended = true
 	}

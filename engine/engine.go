@@ -37,6 +37,7 @@ import (
 	"oneprice/engine/stats"
 	"oneprice/risk"
 	"oneprice/risk/ledger"
+	"oneprice/risk/stops"
 )
 
 // Config is what an Engine is made of. The Desk, Ledger and Gate belong to the engine once given.
@@ -45,6 +46,8 @@ type Config struct {
 	Ledger     *ledger.Ledger
 	Gate       *risk.Gate
 	Strategies []desk.Strategy
+	// Stops, where not nil, decide before the strategies, under the number 0.
+	Stops *stops.Stops
 	// Epoch distinguishes the client ids of this run.
 	Epoch uint64
 	// Fingerprint of the config, carried by every command and by the session's first record.
@@ -112,6 +115,13 @@ func New(cfg Config) *Engine {
 	if cfg.Latency == nil {
 		cfg.Latency = stats.NewLatency(1<<32-1, nil)
 	}
+	if cfg.Stops != nil {
+		for i := range n {
+			if cfg.Stops.Stopped(venue.Inst(i)) {
+				cfg.Gate.Stop(venue.Inst(i), true)
+			}
+		}
+	}
 	return &Engine{
 		cfg: cfg, d: cfg.Desk, ledger: cfg.Ledger, gate: cfg.Gate,
 		orders: orders.New(cfg.Desk, cfg.Epoch, orders.LastSequence),
@@ -142,7 +152,7 @@ func (e *Engine) Counters() *Counters   { return &e.counts }
 // Step applies one batch and leaves in out what is to be recorded, sent and asked for. Pure: the same batches give the
 // same outs. out is overwritten; its slices grow to what the busiest drain needed and are kept.
 func (e *Engine) Step(b *Batch, out *Out) {
-	out.Records, out.Commands, out.Resync = out.Records[:0], out.Commands[:0], out.Resync[:0]
+	out.reset()
 	e.out = out
 	e.d.Now = b.Now
 	e.d.Reports = b.Reports
@@ -176,6 +186,7 @@ func (e *Engine) decide() {
 	e.said.Reset()
 	e.playbooks()
 	e.send(e.said.Intents())
+	e.stops()
 	for i, s := range e.cfg.Strategies {
 		e.said.Reset()
 		s.Decide(e.d, e.said)
@@ -189,7 +200,7 @@ func (e *Engine) decide() {
 
 // Finish writes the session's last record into out.
 func (e *Engine) Finish(out *Out) {
-	out.Records, out.Commands, out.Resync = out.Records[:0], out.Commands[:0], out.Resync[:0]
+	out.reset()
 	e.out = out
 	e.record().SetEnd()
 	e.out = nil

@@ -284,6 +284,7 @@ func (l *Loop) step(now venue.Nanos) {
 	lat := l.cfg.Engine.cfg.Latency
 	lat.Begin()
 	l.cfg.Engine.Step(b, &l.out)
+	l.keep(l.out.Keeps)
 	ok := l.record(l.out.Records)
 	lat.Mark(stats.Record)
 	for i := range l.out.Commands {

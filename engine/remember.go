@@ -4,6 +4,7 @@ import (
 	"oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/engine/audit"
+	"oneprice/risk/stops"
 )
 
 // Journal keeps what a restart must know (engine/journal). False says that there is no room for it. The loop's goroutine
@@ -16,6 +17,9 @@ type Journal interface {
 	Report(*venue.Report) bool
 	// Operator keeps a kill and its lifting.
 	Operator(k venue.OpKind, v venue.ID, now venue.Nanos) bool
+	// Note keeps a small named value, the newest of its name. The error says that there is no room now: it is then kept
+	// when there is, before anything else.
+	Note(name, text string, amount int64, scale uint8, now venue.Nanos) error
 	// Room reports whether new orders may be decided: records and reserved ids are left.
 	Room() bool
 	// Stepped is called when a step is over and everything said before has been applied: the moment for a checkpoint.
@@ -29,6 +33,17 @@ func (l *Loop) remember(rs []venue.Report) {
 	}
 	for i := range rs {
 		l.cfg.Journal.Report(&rs[i]) // found no room: counted there, and recovery asks the venue again
+	}
+}
+
+// keep journals what a restart must know of stops, before the records and orders that follow from it.
+func (l *Loop) keep(ks []stops.Keep) {
+	if l.cfg.Journal == nil {
+		return
+	}
+	for i := range ks {
+		k := &ks[i]
+		_ = l.cfg.Journal.Note(k.Name, k.Text, k.Value, k.Scale, l.batch.Now) // no room: it is owed, and no order leaves before
 	}
 }
 

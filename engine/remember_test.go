@@ -18,6 +18,12 @@ type book struct {
 	intents []venue.Command
 	reports []venue.Report
 	ruled   []venue.OpKind
+	noted   []string
+}
+
+func (b *book) Note(name, text string, _ int64, _ uint8, _ venue.Nanos) error {
+	b.noted = append(b.noted, name+" "+text)
+	return nil
 }
 
 func (b *book) Room() bool { return b.room > 0 }

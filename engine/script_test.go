@@ -20,6 +20,7 @@ import (
 	"oneprice/engine/audit"
 	"oneprice/risk"
 	"oneprice/risk/ledger"
+	"oneprice/risk/stops"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output of the scripts in testdata")
@@ -35,7 +36,9 @@ var update = flag.Bool("update", false, "rewrite the expected output of the scri
 //	plan a:X buy 101@5 / b:X sell 103@5 [in_turn] [unwind]
 //	report ack|fill|cancelled|expired|rejected|… #1 [Q@P] [cum N]
 //	sent out|maybe|not_sent #1 new|cancel|amend
-//	kill, lift, room audit full|free, gap a:X, heartbeat a:X, fx USD 1.0001
+//	stop NAME a:X[,b:X] loss N | level long|short P [limit P] | trail BPS      before the first step
+//	restart                                     what was kept, held and stands at venues begins a new engine
+//	kill, lift, arm, room audit full|free, gap a:X, heartbeat a:X, fx USD 1.0001
 //	step NOW                                    NOW in milliseconds
 func TestStep_scripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -59,6 +62,7 @@ func TestStep_scripts(t *testing.T) {
 type script struct {
 	t     *testing.T
 	e     *Engine
+	epoch uint64
 	d     *desk.Desk
 	batch Batch
 	out   Out
@@ -68,6 +72,8 @@ type script struct {
 	slots []uint32 // slots[n-1] is order #n
 	names map[string]venue.Inst
 	log   bytes.Buffer
+	stops []stops.Stop
+	kept  map[string]stops.Keep // the newest of each name
 }
 
 func (s *script) Name() string { return "scripted" }
@@ -94,22 +100,28 @@ func newScript(t *testing.T) *script {
 		{Inst: 2, Venue: 2, Name: "b:X", Kind: venue.Spot, Settle: ccyUSD, Fees: venue.Fees{Maker: 5 * fixed.Bps, Taker: 10 * fixed.Bps}},
 		{Inst: 3, Venue: 2, Name: "c:X", Kind: venue.Perpetual, Contract: venue.Inverse, Face: 100_00000000, Settle: ccyX, Fees: venue.Fees{Taker: 5 * fixed.Bps}},
 	}
-	s := &script{t: t, names: map[string]venue.Inst{}}
+	s := &script{t: t, names: map[string]venue.Inst{}, kept: map[string]stops.Keep{}}
 	for _, in := range ins[1:] {
 		in.Product, in.Base, in.Quote, in.Symbol, in.Status = 1, ccyX, ccyUSD, in.Name, venue.Trading
 		in.Tick, in.Lot, in.MinQty, in.Multiplier, in.Chain = 1, 1, 1, one, venue.ChainRange
 		s.names[in.Name] = in.Inst
 	}
+	s.begin(ins, nil)
+	return s
+}
+
+// begin makes the engine of a session that begins with holdings.
+func (s *script) begin(ins []*venue.Instrument, held []ledger.Holding) {
 	s.d = desk.New(ins, 2, 2, 16, ccyUSD, books.Config{})
-	led, err := ledger.New(s.d, ledger.Config{Balances: []ledger.Opening{{Venue: 1, Ccy: ccyUSD, Amount: 1e14}, {Venue: 2, Ccy: ccyUSD, Amount: 1e14},
+	led, err := ledger.New(s.d, ledger.Config{Positions: held, Balances: []ledger.Opening{{Venue: 1, Ccy: ccyUSD, Amount: 1e14}, {Venue: 2, Ccy: ccyUSD, Amount: 1e14},
 		{Venue: 1, Ccy: ccyX, Amount: 1e12}, {Venue: 2, Ccy: ccyX, Amount: 1e12}}})
-	require.NoError(t, err)
+	require.NoError(s.t, err)
 	gate, err := risk.New(wideLimits(), s.d, &s.kill)
-	require.NoError(t, err)
-	s.e = New(Config{Desk: s.d, Ledger: led, Gate: gate, Strategies: []desk.Strategy{s}, Epoch: 1, Fingerprint: 77, Plans: 4, Intents: 16,
+	require.NoError(s.t, err)
+	s.epoch++
+	s.e = New(Config{Desk: s.d, Ledger: led, Gate: gate, Strategies: []desk.Strategy{s}, Stops: s.newStops(), Epoch: s.epoch, Fingerprint: 77, Plans: 4, Intents: 16,
 		AnswerWithin: venue.Second, MarkEvery: 10 * venue.Millisecond, SweepEvery: 10 * venue.Millisecond,
 		MaxAge: []venue.Nanos{0, venue.Second, venue.Second, venue.Second}, FX: []RateSource{{Inst: 1, Ccy: ccyX}}})
-	return s
 }
 
 // wideLimits never bind in a script that does not aim at them.
@@ -128,7 +140,7 @@ func wideLimits() risk.Config {
 		c.Venues[v] = risk.VenueLimits{Allowed: true, MaxGross: wide, MaxNet: wide, MaxOpen: 8, Orders: rate, Messages: rate, CancelReserve: 10, Soft: rate,
 			OrdersPerDay: 1e6, TradesPerDay: 1e6, MaxClockOffset: venue.Second, Breaker: risk.DefaultBreaker}
 	}
-	for i := 1; i < len(c.Strategies); i++ {
+	for i := range c.Strategies {
 		c.Strategies[i] = risk.StrategyLimits{Allowed: true, Orders: rate, Messages: rate, OrdersPerDay: 1e6, DuplicateWindow: 1, MaxLossStreak: 100,
 			MaxRepeats: 100, RepeatWindow: venue.Second}
 	}
@@ -174,7 +186,11 @@ func (s *script) line(f []string, out *bytes.Buffer) {
 		sent := map[string]venue.Sent{"out": venue.Out, "maybe": venue.Maybe, "not_sent": venue.NotSent}[f[1]]
 		op := map[string]venue.Op{"new": venue.New, "cancel": venue.Cancel, "amend": venue.Amend}[f[3]]
 		s.batch.Reports = append(s.batch.Reports, venue.Report{Kind: venue.SentReport, Flags: uint8(sent), Seq: uint64(op), Inst: o.Inst, Venue: o.Venue, Slot: o.Slot, Client: o.Client})
-	case "kill", "lift", "room", "gap", "heartbeat", "fx":
+	case "stop":
+		s.stopLine(f[1:])
+	case "restart":
+		s.restart()
+	case "kill", "lift", "arm", "room", "gap", "heartbeat", "fx":
 		s.control(f)
 	case "step":
 		s.step(venue.Nanos(1_800_000_000_000+s.number(f[1]))*venue.Millisecond, out)
@@ -226,6 +242,9 @@ func (s *script) step(now venue.Nanos, out *bytes.Buffer) {
 		}
 	}
 	s.e.Step(&s.batch, &s.out)
+	for _, k := range s.out.Keeps {
+		s.kept[k.Name] = k
+	}
 	for i := range s.out.Records {
 		fmt.Fprintln(out, "> "+s.show(&s.out.Records[i]))
 	}
@@ -269,6 +288,8 @@ func (s *script) show(r *audit.Record) string {
 		return fmt.Sprintf("book %s %s %s seq=%d", name, books.State(r.Sub), r.Reason, r.BookSeq)
 	case audit.Breaker:
 		return fmt.Sprintf("breaker of venue %d %s", r.Venue, audit.BreakerState(r.Sub))
+	case audit.Stop:
+		return fmt.Sprintf("stop %s %s %s touch %d level %d loss %d qty %d", s.e.cfg.Stops.Names()[r.Link], stops.Act(r.Sub), name, r.Price, r.Stop, r.Value/1e8, r.Qty)
 	case audit.Naked:
 		return fmt.Sprintf("naked plan %d %s %d", r.Plan, name, r.Qty)
 	}

@@ -141,6 +141,8 @@ func (s *script) control(f []string) {
 	case "lift":
 		e.SetOperator(venue.OpLift, 0, 5, 0)
 		s.kill.Lift()
+	case "arm":
+		e.SetOperator(venue.OpArm, 0, 5, 0)
 	case "room":
 		e.SetRoom(venue.RingAudit, f[2] == "full", 0)
 	case "heartbeat":

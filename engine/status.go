@@ -11,6 +11,7 @@ import (
 	"oneprice/engine/legs"
 	"oneprice/engine/orders"
 	"oneprice/risk/ledger"
+	"oneprice/risk/stops"
 )
 
 // Status is what the engine tells readers outside of itself: figures of one instant, copied between two Steps.
@@ -21,6 +22,7 @@ type Status struct {
 	Plans     legs.Counters
 	Active    int
 	Worth     ledger.Worth
+	Stops     StopStatus
 	Positions []desk.Position
 	Working   []desk.Working
 	Books     []BookStatus
@@ -33,6 +35,13 @@ func (s *Status) Copy(from *Status) {
 	s.Positions = append(p[:0], from.Positions...)
 	s.Working = append(w[:0], from.Working...)
 	s.Books = append(k[:0], from.Books...)
+}
+
+// StopStatus is how the stops stand.
+type StopStatus struct {
+	stops.Counters
+	// Armed guards watch, and AtWork instruments are being closed.
+	Armed, AtWork int
 }
 
 // BookStatus is the trust in one book.
@@ -76,6 +85,9 @@ func (b *board) offer(e *Engine) {
 func (e *Engine) fill(s *Status) {
 	d := e.d
 	s.Now, s.Counters, s.Orders, s.Plans, s.Active, s.Worth = d.Now, e.counts, e.orders.Stats(), e.legs.Stats(), e.legs.Active(), e.ledger.Worth()
+	if x := e.cfg.Stops; x != nil {
+		s.Stops = StopStatus{x.Counters(), x.Armed(), x.AtWork()}
+	}
 	s.Positions = append(s.Positions[:0], d.Positions...)
 	s.Working = append(s.Working[:0], d.Working...)
 	s.Books = s.Books[:0]

@@ -258,6 +258,9 @@ func (g *Gate) OnOperator(k venue.OpKind, v venue.ID, now venue.Nanos) {
 	}
 }
 
+// Stop notes that an instrument takes nothing but RoleStop orders and the legs of plans under way, or trades freely again.
+func (g *Gate) Stop(i venue.Inst, on bool) { g.slots[i].flags.set(stopped, on) }
+
 // enable lifts what only an operator may lift.
 func (g *Gate) enable() {
 	for i := range g.strats {

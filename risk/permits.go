@@ -10,7 +10,7 @@ import (
 
 // flags are what stands against new orders in the whole, at a venue, for an instrument or a strategy. One OR finds that
 // nothing does.
-type flags uint8
+type flags uint16
 
 const (
 	killed flags = 1 << iota
@@ -21,6 +21,7 @@ const (
 	missing
 	reduceOnly
 	streakReached
+	stopped
 )
 
 // set raises or lowers one flag.
@@ -77,6 +78,8 @@ func (g *Gate) flagged(c *candidate) bool {
 		return c.no(RuleRoom, g.fullWhy())
 	case f&missing != 0:
 		return c.no(RuleMissing, venue.NoReference)
+	case f&stopped != 0 && c.leg == nil && c.in.Role != venue.RoleStop:
+		return c.no(RuleStopped, venue.StopFired)
 	}
 	return true
 }

@@ -21,7 +21,7 @@ type Verdict struct {
 // OK reports whether the verdict approves.
 func (v Verdict) OK() bool { return v.Reason == venue.OK }
 
-// Rule numbers the rules in the order in which Check applies them.
+// Rule numbers the rules, in the order in which Check applies them but for the last, which follows RuleMissing.
 type Rule uint8
 
 const (
@@ -81,6 +81,7 @@ const (
 	RuleVenueMessages
 	RuleStrategyMessages
 	RulePlan
+	RuleStopped
 	rules // count
 )
 
@@ -93,7 +94,7 @@ var ruleText = [rules]string{
 	"tick", "lot", "min_qty", "max_qty", "reduce_only", "open_instrument", "open_venue", "open_global", "orders_day",
 	"trades_day", "daily_loss", "drawdown", "fx", "min_notional", "max_notional", "collar", "slippage", "position", "product",
 	"venue_net", "venue_gross", "net", "gross", "leverage", "short", "balance", "margin", "self_match", "duplicate",
-	"soft_rejects", "venue_orders", "strategy_orders", "venue_messages", "strategy_messages", "plan",
+	"soft_rejects", "venue_orders", "strategy_orders", "venue_messages", "strategy_messages", "plan", "stopped",
 }
 
 // String is the stable snake_case name used in audit and metrics.

@@ -98,6 +98,7 @@ const (
 	AccountDiffers // the venue states another balance or position than our fills make
 	StrayOrder     // it has one of our ids, and this run neither placed nor adopted it
 	ForeignOrder   // somebody else's on our account
+	StopFired      // risk: the instrument takes nothing but what closes it until an operator arms
 
 	reasons // count
 )
@@ -114,7 +115,7 @@ var reasonText = [reasons]string{
 	"overflowed", "audit_behind", "command_ring_full", "journal_full", "late", "notional_at_finality", "restricted", "session_closed",
 	"unknown_target", "bad_intent", "plan_limit",
 	"venue_rejected", "post_only_cross", "unfilled", "self_trade_prevented", "insufficient_funds", "rate_limited", "auth_failed",
-	"venue_busy", "timeout", "user_cancel", "venue_cancel", "account_differs", "stray_order", "foreign_order",
+	"venue_busy", "timeout", "user_cancel", "venue_cancel", "account_differs", "stray_order", "foreign_order", "stop_fired",
 }
 
 // String is the stable snake_case name used in JSON, audit and metrics.

@@ -15,6 +15,7 @@ import (
 	"oneprice/feeds"
 	"oneprice/risk"
 	"oneprice/risk/ledger"
+	"oneprice/risk/stops"
 )
 
 // Assembly is a config resolved into the dense tables of one run. Make a fresh one for every run: strategies keep state.
@@ -30,6 +31,8 @@ type Assembly struct {
 	// by that number.
 	Strategies    []desk.Strategy
 	StrategyNames []string
+	// Stops decide before them, under the number 0.
+	Stops *stops.Stops
 	// MaxAge is by Inst; 0 for instruments that are only watched.
 	MaxAge []venue.Nanos
 	// FX lists the books that give rates, Fixed the rates that the operator gave, by currency (Bid 0: none).
@@ -71,6 +74,7 @@ func Assemble(c *Config, f *Facts) (*Assembly, error) {
 	}
 	if len(a.w.faults) == 0 {
 		a.risk()
+		a.stops()
 		a.arb()
 		a.quoting()
 	}

@@ -47,6 +47,7 @@ type CheckReport struct {
 	Reporting   string            `json:"reporting,omitempty"`
 	Instruments []CheckInstrument `json:"instruments,omitempty"`
 	Strategies  []CheckStrategy   `json:"strategies,omitempty"`
+	Stops       []CheckStop       `json:"stops,omitempty"`
 	// Untraded instruments take no orders with these recordings, which show no price of them.
 	Untraded []string `json:"untraded,omitempty"`
 }
@@ -104,6 +105,7 @@ func Check(config string, paths []string, forced string) (*CheckReport, error) {
 		_, disabled := s.(off)
 		r.Strategies = append(r.Strategies, CheckStrategy{a.StrategyNames[i+1], !disabled})
 	}
+	r.Stops = run.Config.stopList()
 	return r, nil
 }
 
@@ -123,6 +125,7 @@ func (r *CheckReport) Text(w io.Writer) {
 		}
 		fmt.Fprintf(w, "strategy %s: %s\n", s.Name, state)
 	}
+	stopsText(w, r.Stops)
 	for _, u := range r.Untraded {
 		fmt.Fprintf(w, "%s takes no orders: the recordings show no price of it\n", u)
 	}

@@ -230,7 +230,7 @@ func TestAssemble_turnsLimitsIntoLotsAtTheFirstPrices(t *testing.T) {
 	f("binance-usdm:BTCUSDT", "0.333", "3.333")
 	f("binance-coinm:BTCUSD_PERP", "200", "2000")
 	require.Equal(t, "1.6666666", string(fixed.AppendTrim(nil, int64(a.Risk.Products[1].MaxBase), a.Products[1].QtyScale)))
-	require.Equal(t, []string{"", "cross", "maker"}, a.StrategyNames)
+	require.Equal(t, []string{"stops", "cross", "maker"}, a.StrategyNames)
 	require.Len(t, a.Ledger.Balances, 4)
 	require.Equal(t, "USDT", a.Currencies[a.Reporting])
 

@@ -25,6 +25,7 @@ type LivePlan struct {
 	Binary       string        `json:"binary_sha256"`
 	Build        string        `json:"build"`
 	Strategies   []string      `json:"strategies"`
+	Stops        []CheckStop   `json:"stops"`
 	Products     []PlanProduct `json:"products"`
 	Venues       []PlanVenue   `json:"venues"`
 	Reporting    string        `json:"reporting"`
@@ -91,7 +92,7 @@ type VenueSaid struct {
 func (g *goLive) plan(binary string, e *Edges) {
 	c := g.config
 	l := &c.Limits
-	g.LivePlan = LivePlan{Config: c.Path, Source: c.hash(), Binary: binary, Build: version().build(), Strategies: c.enabled(), Reporting: string(c.Reporting),
+	g.LivePlan = LivePlan{Config: c.Path, Source: c.hash(), Binary: binary, Build: version().build(), Strategies: c.enabled(), Stops: c.stopList(), Reporting: string(c.Reporting),
 		MaxDailyLoss: amount(l.Global.MaxDailyLoss), MaxDrawdown: amount(l.Global.MaxDrawdown), MaxGross: amount(l.Global.MaxGross),
 		OpenOrders: c.Live.OpenOrders.String(), Balances: c.Live.Balances.String(), Refusals: []string{}}
 	for _, p := range c.Products {
@@ -218,6 +219,7 @@ func amount(m Money) string { return cash(fixed.Cash(m)) }
 func (p *LivePlan) text(w io.Writer) {
 	fmt.Fprintf(w, "LIVE: %s (sha256 %.12s), build %s (sha256 %.12s)\n", p.Config, p.Source, p.Build, p.Binary)
 	fmt.Fprintf(w, "strategies: %s\n", spaced(p.Strategies))
+	stopsText(w, p.Stops)
 	for _, x := range p.Products {
 		fmt.Fprintf(w, "product %s: %s\n", x.Product, spaced(x.Instruments))
 	}

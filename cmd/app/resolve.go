@@ -15,7 +15,7 @@ import (
 // risk fills every table of limits.
 func (a *assembler) risk() {
 	l := &a.Config.Limits
-	a.StrategyNames = append([]string{""}, append(a.Config.Strategies.Arb.Names(), a.Config.Strategies.Quoting.Names()...)...)
+	a.StrategyNames = append([]string{stopsName}, append(a.Config.Strategies.Arb.Names(), a.Config.Strategies.Quoting.Names()...)...)
 	r := &a.Risk
 	*r = risk.Config{
 		Fingerprint: a.Fingerprint, Instruments: make([]risk.InstrumentLimits, len(a.Instruments)), Products: make([]risk.ProductLimits, len(a.Products)),
@@ -44,8 +44,8 @@ func (a *assembler) risk() {
 	for i, v := range a.Config.Venues {
 		r.Venues[i+1] = l.Venues.For(v.Name).risk()
 	}
-	for i, name := range a.StrategyNames[1:] {
-		r.Strategies[i+1] = l.Strategies.For(name).risk()
+	for i, name := range a.StrategyNames {
+		r.Strategies[i] = l.Strategies.For(name).risk()
 	}
 	for _, f := range a.Config.FX {
 		c := risk.CurrencyLimits{MaxAge: venue.Nanos(f.Value.MaxAge), Haircut: fixed.Rate(f.Value.Haircut)}

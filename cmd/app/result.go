@@ -36,6 +36,7 @@ type Outcome struct {
 	// Marked is false when a position has no mark or a loss no exchange rate: P&L and equity are then incomplete.
 	Marked       bool             `json:"marked"`
 	Strategies   []StrategyReport `json:"strategies"`
+	Stops        StopReport       `json:"stops"`
 	Positions    []PositionReport `json:"positions"`
 	Playbooks    PlaybookReport   `json:"playbooks"`
 	Breakers     []BreakerReport  `json:"breakers,omitempty"`
@@ -119,7 +120,7 @@ func (t *Trading) outcome() Outcome {
 	o := Outcome{
 		Wait: t.policy.String(), Events: c.Events, Steps: c.Steps, Intents: c.Intents, Approved: c.Approved, Refused: map[string]uint64{},
 		Plans: c.Plans, PlansApproved: c.PlansApproved, Orders: c.Orders, Fills: t.Engine.Orders().Stats().Fills, Reporting: t.Currencies[t.Reporting],
-		Playbooks: t.playbooks(), Breakers: t.breakers(), Strategies: t.strategies(), AuditDir: t.AuditDir, Tape: t.TapePath,
+		Playbooks: t.playbooks(), Breakers: t.breakers(), Strategies: t.strategies(), Stops: t.stopReport(), AuditDir: t.AuditDir, Tape: t.TapePath,
 	}
 	for why, n := range c.Refused {
 		if n > 0 {
@@ -271,6 +272,9 @@ func (o *Outcome) text(w io.Writer) {
 		fmt.Fprintf(w, "%s is %s %s\n", name, b.State, left)
 	}
 	fmt.Fprintf(w, "plans: even %d, completed %d, unwound %d, held %d, naked %d\n", o.Playbooks.Even, o.Playbooks.Completed, o.Playbooks.Unwound, o.Playbooks.Held, o.Playbooks.Naked)
+	if s := &o.Stops; s.Armed+int(s.Fired+s.Closings) > 0 {
+		fmt.Fprintf(w, "stops: armed %d, fired %d, closings %d (%d at work, %d left what no order can close), orders %d\n", s.Armed, s.Fired, s.Closings, s.AtWork, s.Left, s.Orders)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(o.Positions) > 0 {
 		fmt.Fprintln(t, "\nPOSITION\tQTY\tAVERAGE\tREALISED\tUNREALISED\tFEES\tIN")

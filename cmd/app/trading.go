@@ -128,11 +128,14 @@ func (t *Trading) decider(epoch uint64) error {
 	}
 	t.Ledger, t.Gate = l, g
 	t.Engine = engine.New(engine.Config{
-		Desk: d, Ledger: l, Gate: g, Strategies: t.Strategies, Epoch: epoch, Fingerprint: t.Fingerprint, Plans: plansAtWork, Intents: intentsADrain,
+		Desk: d, Ledger: l, Gate: g, Strategies: t.Strategies, Stops: t.Stops, Epoch: epoch, Fingerprint: t.Fingerprint, Plans: plansAtWork, Intents: intentsADrain,
 		AnswerWithin: answerWithin, MarkEvery: markEvery, SweepEvery: sweepEvery, MaxAge: t.MaxAge, Latency: t.Latency, FX: t.FX,
 	})
 	if t.opening == nil {
 		return nil
+	}
+	if err := t.Stops.Restore(t.opening.Stops, d); err != nil {
+		return fmt.Errorf("the stops of the last run cannot go on: %w", err)
 	}
 	for i := range t.opening.Seen {
 		l.Remember(&t.opening.Seen[i])
@@ -142,7 +145,7 @@ func (t *Trading) decider(epoch uint64) error {
 
 // catalogue names what the audit's numbers mean.
 func (a *Assembly) catalogue(mode, waiver string) audit.Catalogue {
-	c := audit.Catalogue{Instruments: a.Instruments, Currencies: a.Currencies, Strategies: a.StrategyNames, Reporting: a.Reporting,
+	c := audit.Catalogue{Instruments: a.Instruments, Currencies: a.Currencies, Strategies: a.StrategyNames, Stops: a.Stops.Names(), Reporting: a.Reporting,
 		Mode: mode, Build: version().build(), Config: fmt.Sprintf("%016x", a.Fingerprint), Source: a.Config.hash(), Waiver: waiver}
 	for i := range a.Venues {
 		c.Venues = append(c.Venues, a.Venues[i].Name)
@@ -205,8 +208,11 @@ func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
 			t.killed = append(t.killed, venue.ID(i))
 		}
 	}
-	t.opening, err = t.recover(ctx, state, o.Orders)
-	return err
+	if t.opening, err = t.recover(ctx, state, o.Orders); err != nil {
+		return err
+	}
+	t.opening.Stops = kept(state)
+	return nil
 }
 
 // takers connects what takes the orders: the venues, or paper.

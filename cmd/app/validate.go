@@ -30,6 +30,7 @@ func (c *Config) validate(w *walker, facts *Facts) {
 	}
 	c.layers(w)
 	c.strategies(w)
+	c.stops(w)
 	if c.Folders.Audit == c.Folders.Tape {
 		w.fault(w.line("folders.tape"), "folders.tape", "audit and tape need a folder each; give them different names")
 	}
@@ -163,7 +164,7 @@ func (c *Config) layers(w *walker) {
 	for i, name := range l.Restricted {
 		c.instrumentKnown(w, name, fmt.Sprintf("limits.restricted[%d]", i))
 	}
-	names := append(c.Strategies.Arb.Names(), c.Strategies.Quoting.Names()...)
+	names := append(append(c.Strategies.Arb.Names(), c.Strategies.Quoting.Names()...), stopsName)
 	for _, e := range l.Strategies.By {
 		if !contains(names, e.Name) {
 			w.fault(e.Line, "limits.strategies."+e.Name, "there is no strategy %s%s", quoted(e.Name), nearest(e.Name, names))
@@ -206,7 +207,7 @@ func (c *Config) reference(w *walker, r *ReferenceConfig, path string) {
 
 // strategies checks that names are one strategy's and that every instrument named is there.
 func (c *Config) strategies(w *walker) {
-	seen := map[string]bool{}
+	seen := map[string]bool{stopsName: true}
 	once := func(name string, line int, path string) {
 		if seen[name] {
 			w.fault(line, path, "another strategy has that name; choose another")

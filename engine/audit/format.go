@@ -25,6 +25,8 @@ var (
 
 	finalityWords = []string{"final", "provisional", "reversed"}
 	operatorWords = []string{"none", "kill", "lift", "arm", "disarm", "reduce_only", "breaker_reset"}
+	// stopWords are those of stops.Act, which this package may not see; a test of engine compares them.
+	stopWords = []string{"none", "armed", "fired", "resumed", "closed", "dead", "spent"}
 )
 
 // Formatter turns the records of one session into lines. Not safe for concurrent use.
@@ -33,10 +35,10 @@ type Formatter struct {
 	epoch   []byte // `,"epoch":7,"time":`
 	opening []byte
 	// ins holds `,"venue":"…","instrument":"…"` and the scales by instrument; the others hold escaped names.
-	ins                            []insText
-	venues, currencies, strategies []string
-	rules                          []rule
-	reporting                      string
+	ins                                   []insText
+	venues, currencies, strategies, stops []string
+	rules                                 []rule
+	reporting                             string
 }
 
 type insText struct {
@@ -68,7 +70,7 @@ func newFormatter(s *session) (*Formatter, error) {
 	for _, t := range []struct {
 		to   *[]string
 		from []string
-	}{{&f.venues, s.Venues}, {&f.currencies, s.Currencies}, {&f.strategies, s.Strategies}} {
+	}{{&f.venues, s.Venues}, {&f.currencies, s.Currencies}, {&f.strategies, s.Strategies}, {&f.stops, s.Stops}} {
 		for _, name := range t.from {
 			*t.to = append(*t.to, quoted(name))
 		}
@@ -117,8 +119,27 @@ func (f *Formatter) Append(dst []byte, r *Record) []byte {
 		f.where(r)
 		l.id(`,"plan":`, r.Plan)
 		l.decimal(`,"qty":`, int64(r.Qty), f.instrument(r.Inst).qtyScale)
+	case Stop:
+		f.stop(r)
 	}
 	return l.b
+}
+
+// stop writes what happened to a stop.
+func (f *Formatter) stop(r *Record) {
+	l, in := &f.l, f.instrument(r.Inst)
+	l.word(`,"act":`, wordOf(stopWords, r.Sub))
+	if int(r.Link) < len(f.stops) {
+		l.word(`,"guard":`, f.stops[r.Link])
+	} else {
+		l.id(`,"guard":`, uint64(r.Link))
+	}
+	f.where(r)
+	l.amount(`,"touch":`, int64(r.Price), in.priceScale)
+	l.amount(`,"level":`, int64(r.Stop), in.priceScale)
+	l.amount(`,"loss":`, r.Value, fixed.CashScale)
+	l.amount(`,"max_loss":`, r.Limit, fixed.CashScale)
+	l.amount(`,"qty":`, int64(r.Qty), in.qtyScale)
 }
 
 // where writes venue and instrument; a record without an instrument names its venue, or none.

@@ -32,6 +32,8 @@ const (
 	Operator
 	// Naked is exposure that a plan left behind.
 	Naked
+	// Stop is what happened to a stop that the engine holds.
+	Stop
 
 	kinds // count
 )
@@ -39,7 +41,7 @@ const (
 // Kinds is the number of kinds, for counters indexed by Kind.
 const Kinds = int(kinds)
 
-var kindText = [kinds]string{"none", "start", "end", "decision", "plan", "leg", "order", "report", "book", "breaker", "operator", "naked"}
+var kindText = [kinds]string{"none", "start", "end", "decision", "plan", "leg", "order", "report", "book", "breaker", "operator", "naked", "stop"}
 
 var endText = kindText[End]
 
@@ -95,7 +97,8 @@ type Record struct {
 
 	// Target is the order that a cancel or amend aims at, or the instrument of a plan's refused leg.
 	Client, Target uint64
-	Price, Stop    fixed.Price
+	// Price is also the touch that a stop fired at, Stop the price at which it fires, Value a loss that it fired at.
+	Price, Stop fixed.Price
 	// Qty is what an intent or order asks for, a report's quantity in force, a plan's base, a naked position's size.
 	Qty fixed.Qty
 	// BookSeq is the version of the book decided on, or of the book whose trust changed.
@@ -106,7 +109,8 @@ type Record struct {
 	Edge         fixed.Rate
 	Allowance    fixed.Rate
 	MaxLoss      fixed.Cash
-	// Sub is the kind within the kind: venue.ReportKind, desk.Shape, books.State, BreakerState or venue.OpKind.
+	// Sub is the kind within the kind: venue.ReportKind, desk.Shape, books.State, BreakerState, venue.OpKind or stops.Act.
+	// Link is also the number of a stop's guard.
 	Sub      uint8
 	Finality venue.Finality
 	FeeCcy   venue.Ccy
@@ -208,6 +212,13 @@ func (r *Record) SetOperator(k venue.OpKind, v venue.ID, who uint16, why venue.R
 // SetNaked makes r the exposure that a plan left in an instrument; q is signed, long positive.
 func (r *Record) SetNaked(plan uint64, v venue.ID, in venue.Inst, q fixed.Qty) {
 	r.Kind, r.Plan, r.Venue, r.Inst, r.Qty = Naked, plan, v, in, q
+}
+
+// SetStop makes r what happened to a stop: act is the stops.Act, guard its number in the catalogue. Of what does not
+// apply the figure is 0: an instrument with its touch, level and position, and a loss with its limit.
+func (r *Record) SetStop(act uint8, guard uint16, v venue.ID, in venue.Inst, touch, level fixed.Price, loss, limit fixed.Cash, q fixed.Qty) {
+	r.Kind, r.Sub, r.Link, r.Venue, r.Inst = Stop, act, guard, v, in
+	r.Price, r.Stop, r.Value, r.Limit, r.Qty = touch, level, int64(loss), int64(limit), q
 }
 
 func (r *Record) intent(in *desk.Intent) {

@@ -9,12 +9,14 @@ import (
 )
 
 // Catalogue names what the numbers in a Record mean. Every table is indexed by that number; entry 0 is unused but for
-// Strategies, which begin there. A number without a name is written as itself.
+// Strategies and Stops, which begin there. A number without a name is written as itself.
 type Catalogue struct {
 	Instruments []*venue.Instrument
 	Venues      []string
 	Currencies  []string
 	Strategies  []string
+	// Stops are the guards, by the number in a Stop record; 0 is an operator's closing.
+	Stops []string
 	// Rules are the gate's, by risk.Rule; their names also say in which unit a verdict's figures are.
 	Rules []string
 	// Reporting is the currency of limits.
@@ -38,6 +40,7 @@ type session struct {
 	Venues      []string     `json:"venues"`
 	Currencies  []string     `json:"currencies"`
 	Strategies  []string     `json:"strategies"`
+	Stops       []string     `json:"stops,omitempty"`
 	Rules       []rule       `json:"rules"`
 	Instruments []instrument `json:"instruments"`
 }
@@ -63,7 +66,7 @@ type instrument struct {
 
 func newSession(epoch uint64, c *Catalogue) *session {
 	s := &session{Epoch: epoch, Mode: c.Mode, Build: c.Build, Config: c.Config, Source: c.Source, Waiver: c.Waiver, Venues: c.Venues, Currencies: c.Currencies,
-		Strategies: c.Strategies, Rules: newRules(c.Rules), Instruments: make([]instrument, len(c.Instruments))}
+		Strategies: c.Strategies, Stops: c.Stops, Rules: newRules(c.Rules), Instruments: make([]instrument, len(c.Instruments))}
 	s.Reporting = named(c.Currencies, int(c.Reporting))
 	for i, in := range c.Instruments {
 		if in == nil {

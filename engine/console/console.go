@@ -206,7 +206,8 @@ func (s *Server) engine(w io.Writer) {
 		{"duplicate_fills_total", c.Duplicates}, {"fills_total", o.Fills}, {"orders_unknown_total", o.Unknown}, {"orphan_reports_total", o.Orphans},
 		{"stray_orders_total", c.Strays}, {"foreign_reports_total", c.Foreign},
 		{"late_fills_total", o.LateFills}, {"plans_even_total", p.Even}, {"plans_completed_total", p.Completed}, {"plans_unwound_total", p.Unwound},
-		{"naked_total", p.Naked},
+		{"naked_total", p.Naked}, {"stops_fired_total", s.st.Stops.Fired}, {"stop_closings_total", s.st.Stops.Closings},
+		{"stop_leftovers_total", s.st.Stops.Left},
 	} {
 		metrics.WriteCounterUint64(w, "oneprice_"+m.name, m.value)
 	}
@@ -216,6 +217,8 @@ func (s *Server) engine(w io.Writer) {
 		}
 	}
 	metrics.WriteGaugeUint64(w, "oneprice_plans_active", uint64(s.st.Active))
+	metrics.WriteGaugeUint64(w, "oneprice_stops_armed", uint64(s.st.Stops.Armed))
+	metrics.WriteGaugeUint64(w, "oneprice_stops_closing", uint64(s.st.Stops.AtWork))
 	ccy := s.view.Currencies[s.view.Reporting]
 	money(w, fmt.Sprintf("oneprice_pnl{currency=%q}", ccy), s.st.Worth.PnL)
 	money(w, fmt.Sprintf("oneprice_equity{currency=%q}", ccy), s.st.Worth.Equity)

@@ -10,6 +10,7 @@ import (
 	"oneprice/engine/journal"
 	"oneprice/engine/orders"
 	"oneprice/risk/ledger"
+	"oneprice/risk/stops"
 )
 
 // Opening is what an engine begins with, by the numbers of Names. It survives JSON.
@@ -22,6 +23,8 @@ type Opening struct {
 	Orders []desk.Order
 	// Seen are the trades that must not be booked again, should a venue repeat them.
 	Seen []venue.Report
+	// Stops is what stops kept, for whoever has them.
+	Stops []stops.Keep
 }
 
 // adopt takes over an order as the venue has it now.
