@@ -34,15 +34,14 @@ func Advance(o *desk.Order, r *venue.Report) fixed.Qty {
 	case venue.AmendRejected:
 		if r.Seq == 0 || r.Seq == o.NextClient { // else it answers an amend before the pending one
 			forget(o)
+			answered(o, desk.PendingAmend)
 		}
 	case venue.NotFound:
 		if r.Proves() {
 			ends(o, desk.Rejected, r)
 		}
 	case venue.CancelRejected:
-		if o.State == desk.PendingCancel {
-			o.State = rests(o)
-		}
+		answered(o, desk.PendingCancel)
 	}
 	closes(o)
 	return 0
@@ -99,6 +98,14 @@ func amended(o *desk.Order, r *venue.Report) {
 func forget(o *desk.Order) {
 	o.NextQty, o.NextPrice, o.NextClient = 0, 0, 0
 	if o.State == desk.PendingAmend {
+		o.State = rests(o)
+	}
+}
+
+// answered ends the wait for a request's answer, which may come after the engine has given up waiting. It says nothing of
+// an order that no venue has confirmed: that one stays Unknown.
+func answered(o *desk.Order, waits desk.OrderState) {
+	if o.State == waits || o.State == desk.Unknown && (o.AckAt != 0 || o.Filled > 0) {
 		o.State = rests(o)
 	}
 }

@@ -77,6 +77,29 @@ func TestTable_doubtAfterTheVenueHasSpokenIsNone(t *testing.T) {
 	require.Equal(t, desk.Open, o.State)
 }
 
+func TestTable_answerThatComesAfterItsTimeEndsTheDoubt(t *testing.T) {
+	for _, ask := range []struct {
+		op     venue.Op
+		answer venue.ReportKind
+	}{{venue.Cancel, venue.CancelRejected}, {venue.Amend, venue.AmendRejected}} {
+		d := newDesk(4)
+		tab := New(d, 1, 100)
+		o := open(t, tab, d, venue.Buy)
+		tab.Apply(report(o, venue.Ack, nil), 1)
+		require.True(t, tab.Ask(&venue.Command{Op: ask.op, Inst: 1, Target: o.Client, Price: 100, Qty: 25}))
+		require.True(t, tab.TimeOut(o))
+		tab.Apply(report(o, ask.answer, nil), 2)
+		require.Equal(t, desk.Open, o.State, "else nobody ever asks about it, and it counts as Unknown for ever")
+		require.EqualValues(t, 10, d.Working[1].BuyQty)
+	}
+	d := newDesk(4)
+	tab := New(d, 1, 100)
+	o := open(t, tab, d, venue.Buy)
+	tab.Apply(sentAs(o, venue.New, venue.Maybe), 1)
+	tab.Apply(report(o, venue.CancelRejected, nil), 2)
+	require.Equal(t, desk.Unknown, o.State, "it may still arrive")
+}
+
 func TestTable_cancelThatOvertookItsOrderLeavesItSent(t *testing.T) {
 	d := newDesk(4)
 	tab := New(d, 1, 100)
