@@ -67,6 +67,7 @@ type Strategy struct {
 	crosses []cross    // pairs first, two each
 	open    []uint8    // by cross ÷ 2: whether a direction is in an episode
 	fx      []fxSeen
+	fees    []venue.Fees     // by Inst: what the crosses were made with
 	busy    [][3]venue.Nanos // by Inst and taker side: left alone until
 	drain   uint64
 	counts  [figures]uint64
@@ -105,7 +106,12 @@ func New(cfg Config, ins []*venue.Instrument) (*Strategy, error) {
 	}
 	s := &Strategy{
 		cfg: cfg, touches: make([]touch, len(ins)), pairs: make([]span, len(ins)), more: make([][]uint32, len(ins)),
-		busy: make([][3]venue.Nanos, len(ins)),
+		busy: make([][3]venue.Nanos, len(ins)), fees: make([]venue.Fees, len(ins)),
+	}
+	for i, in := range ins {
+		if in != nil {
+			s.fees[i] = in.Fees
+		}
 	}
 	s.cfg.Links = append([]Link(nil), cfg.Links...)
 	for i := range s.touches {
@@ -193,8 +199,13 @@ func (s *Strategy) Decide(d *desk.Desk, out *desk.Out) {
 	if len(s.fx) > 0 {
 		s.refreshFX(d)
 	}
+	charged := false
 	for _, i := range d.Changed {
+		charged = charged || d.Instruments[i].Fees != s.fees[i]
 		s.take(d, i)
+	}
+	if charged {
+		s.refreshFees(d)
 	}
 	for _, i := range d.Changed {
 		s.scan(d, i, out)
@@ -251,6 +262,17 @@ func (s *Strategy) refreshFX(d *desk.Desk) {
 		if c := &s.crosses[k]; c.viaFX {
 			c.setFX(crossRate(d.FX[c.legs[c.sell].in.Quote].Bid, d.FX[c.legs[c.buy].in.Quote].Ask))
 		}
+	}
+	s.setHurdles()
+}
+
+// refreshFees takes the fees that have changed into the crosses.
+func (s *Strategy) refreshFees(d *desk.Desk) {
+	for _, i := range d.Changed {
+		s.fees[i] = d.Instruments[i].Fees
+	}
+	for k := range s.crosses {
+		s.crosses[k].charge()
 	}
 	s.setHurdles()
 }

@@ -148,6 +148,20 @@ func TestPair_bothDirectionsAndInstrumentOrder(t *testing.T) {
 	require.Equal(t, venue.Buy, ps[0].Legs[1].Side)
 }
 
+func TestFees_countFromWhenTheyChange(t *testing.T) {
+	r := newRig(t, spot(1), spot(2))
+	s := r.strategy(link(1, 2))
+	cross := func() []desk.Plan {
+		r.book(1, levels{9800, 10}, levels{9900, 10})
+		r.book(2, levels{10000, 10}, levels{10100, 10})
+		return r.decide(s)
+	}
+	r.d.Instruments[2].Fees.Taker = 200 * fixed.Bps
+	require.Empty(t, cross(), "2 % of a sale at 1 % more")
+	r.d.Instruments[2].Fees.Taker = 50 * fixed.Bps
+	require.Len(t, cross(), 1)
+}
+
 func TestPair_convertsThroughTheDesk(t *testing.T) {
 	b := spot(2)
 	b.Quote, b.Settle = usd, usd

@@ -50,7 +50,7 @@ func newLeg(in *venue.Instrument, side venue.Side) leg {
 // prices are one price per leg.
 type prices [desk.MaxLegs]fixed.Price
 
-// cross is one direction of a link. The parts above state are fixed, but for what a change of FX does.
+// cross is one direction of a link. The parts above state are fixed, but for what a change of FX or of fees does.
 type cross struct {
 	link *Link
 	id   uint16 // place in Config.Links, from 1
@@ -120,15 +120,37 @@ func newTriangle(l *Link, i int, long bool, ins []*venue.Instrument) cross {
 	if long {
 		c.top, c.mid, c.low = 0, 1, 2
 		c.legs[0], c.legs[1], c.legs[2] = newLeg(p, venue.Buy), newLeg(q, venue.Sell), newLeg(r, venue.Sell)
-		v, _ := fixed.MulDiv(int64(c.legs[1].net), int64(c.legs[2].net), int64(c.legs[0].net), fixed.Down)
-		c.gain = fixed.Rate(v)
+		c.gain = c.whole()
 		return c
 	}
 	c.low, c.mid, c.top = 0, 1, 2
 	c.legs[0], c.legs[1], c.legs[2] = newLeg(r, venue.Buy), newLeg(q, venue.Buy), newLeg(p, venue.Sell)
-	v, _ := fixed.MulDiv3(int64(c.legs[2].net), int64(fixed.One), int64(fixed.One), int64(c.legs[1].net), int64(c.legs[0].net), fixed.Down)
-	c.gain = fixed.Rate(v)
+	c.gain = c.whole()
 	return c
+}
+
+// whole is what a unit that goes round a triangle comes back as at even prices.
+func (c *cross) whole() fixed.Rate {
+	top, mid, low := int64(c.legs[c.top].net), int64(c.legs[c.mid].net), int64(c.legs[c.low].net)
+	if c.long {
+		v, _ := fixed.MulDiv(mid, low, top, fixed.Down)
+		return fixed.Rate(v)
+	}
+	v, _ := fixed.MulDiv3(top, int64(fixed.One), int64(fixed.One), mid, low, fixed.Down)
+	return fixed.Rate(v)
+}
+
+// charge takes the fees of its instruments as they are now.
+func (c *cross) charge() {
+	for i := range c.n {
+		c.legs[i] = newLeg(c.legs[i].in, c.legs[i].side)
+	}
+	switch {
+	case c.link.isPair():
+		c.setFX(c.fx)
+	case c.form == triangle:
+		c.gain = c.whole()
+	}
 }
 
 // orient finds which of three instruments are top/bottom, top/middle and middle/bottom.

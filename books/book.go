@@ -130,7 +130,7 @@ type Book struct {
 	top []venue.Level
 }
 
-// New makes an Empty book. The instrument must outlive it; its Tick is read here and by Retick only.
+// New makes an Empty book. The instrument must outlive it; its Tick is read here only.
 func New(in *venue.Instrument, cfg Config) *Book {
 	window, waiting := maxWords*64, cfg.Pending
 	if cfg.Window > 0 {
@@ -239,6 +239,16 @@ func (b *Book) alive(recv venue.Nanos) {
 	if recv > b.recv {
 		b.recv, b.dirty = recv, true
 	}
+}
+
+// Admit lets the book hold prices of another tick too, as when a venue changes it: orders placed before stand on where they
+// are. Its grid becomes the coarsest that has both.
+func (b *Book) Admit(tick fixed.Price) Outcome {
+	both := b.grid.tick
+	for rest := max(tick, 1); rest > 0; {
+		both, rest = rest, both%rest
+	}
+	return b.Retick(both)
 }
 
 // Retick moves the book to another tick, keeping its levels. Where one does not fit, the book is emptied and Stale with

@@ -304,6 +304,20 @@ func TestBook_retickKeepsLevelsThatFit(t *testing.T) {
 	require.Zero(t, b.Depth(venue.Buy)+b.Depth(venue.Sell))
 }
 
+func TestBook_admitsThePricesOfAnotherTickBesideItsOwn(t *testing.T) {
+	b := New(&venue.Instrument{Tick: 10}, Config{})
+	b.Apply(snap(1, l(100, 1), l(110, 1)))
+	require.Zero(t, b.Admit(20), "what stands on the old tick stands on")
+	b.Apply(diff(0, 0, 2, l(90, 4), nil))
+	require.EqualValues(t, 4, b.QtyAt(venue.Buy, 90))
+	require.Zero(t, b.Admit(4))
+	require.EqualValues(t, 4, b.QtyAt(venue.Buy, 90))
+	b.Apply(diff(0, 0, 3, l(104, 2, 90, 4), nil))
+	require.EqualValues(t, 104, b.Best(venue.Buy).Price)
+	require.Equal(t, Live, b.State())
+	require.Equal(t, venue.OffTick, func() venue.Reason { b.Apply(diff(0, 0, 4, l(105, 1), nil)); return b.Why() }())
+}
+
 func TestBook_waitingDeltaThatARetickMadeBadIsDropped(t *testing.T) {
 	b := bookOf(venue.ChainRange)
 	b.Apply(diff(101, 0, 101, l(7, 1), nil))

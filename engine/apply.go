@@ -57,12 +57,13 @@ func (e *Engine) each(x *venue.Event, f func(*books.Book) books.Outcome) {
 func (e *Engine) control(x *venue.Event) {
 	switch x.Kind {
 	case venue.StatusChange:
-		e.d.Instruments[x.Inst].Status = venue.Status(x.W[0])
-		e.touch(x.Inst)
+		e.status(x)
 	case venue.TickChange:
-		in := e.d.Instruments[x.Inst]
-		in.Tick, in.Lot, in.MinQty, in.MinNotional = fixed.Price(x.W[0]), fixed.Qty(x.W[1]), fixed.Qty(x.W[2]), fixed.Cash(x.W[3])
-		e.trust(x.Inst, e.d.Books[x.Inst].Retick(in.Tick))
+		e.rules(x)
+	case venue.FeeChange:
+		e.fees(x)
+	case venue.ClockIs:
+		e.clock(x)
 	case venue.FX:
 		e.d.FX[x.W[0]] = desk.FXRate{Bid: fixed.Rate(x.W[2]), Ask: fixed.Rate(x.W[3]), At: venue.Nanos(x.W[4])}
 	case venue.Room:
@@ -192,7 +193,7 @@ func (e *Engine) time() {
 			if orders.Overdue(o, now, e.cfg.AnswerWithin) {
 				e.overdue(o)
 			}
-			if e.killed && e.gate.Killed(o.Venue) && e.outlives(o) {
+			if e.unwanted(o) && e.outlives(o) {
 				e.cancel(o)
 			}
 		}

@@ -124,7 +124,7 @@ func (e *Engine) cancel(o *desk.Order) {
 	e.intent(&desk.Intent{Op: venue.Cancel, Inst: o.Inst, Target: o.Client, Strategy: o.Strategy, Role: o.Role, Side: o.Side})
 }
 
-// outlives reports whether an order of a killed venue needs another cancel: the first one found no room, did not leave,
+// outlives reports whether an order that must not stand needs another cancel: the first one found no room, did not leave,
 // was refused while an amend was under way, or has had no answer for as long as one may take. A cancel may be repeated;
 // it cannot make anything worse.
 func (e *Engine) outlives(o *desk.Order) bool {

@@ -39,6 +39,7 @@ var update = flag.Bool("update", false, "rewrite the expected output of the scri
 //	stop NAME a:X[,b:X] loss N | level long|short P [limit P] | trail BPS      before the first step
 //	restart                                     what was kept, held and stands at venues begins a new engine
 //	kill, lift, arm, room audit full|free, gap a:X, heartbeat a:X, fx USD 1.0001
+//	status a:X halted; rules a:X TICK LOT MINQTY; fees a:X MAKER TAKER; clock VENUE MS
 //	step NOW                                    NOW in milliseconds
 func TestStep_scripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -190,7 +191,7 @@ func (s *script) line(f []string, out *bytes.Buffer) {
 		s.stopLine(f[1:])
 	case "restart":
 		s.restart()
-	case "kill", "lift", "arm", "room", "gap", "heartbeat", "fx":
+	case "kill", "lift", "arm", "room", "gap", "heartbeat", "fx", "status", "rules", "fees", "clock":
 		s.control(f)
 	case "step":
 		s.step(venue.Nanos(1_800_000_000_000+s.number(f[1]))*venue.Millisecond, out)
@@ -290,6 +291,10 @@ func (s *script) show(r *audit.Record) string {
 		return fmt.Sprintf("breaker of venue %d %s", r.Venue, audit.BreakerState(r.Sub))
 	case audit.Stop:
 		return fmt.Sprintf("stop %s %s %s touch %d level %d loss %d qty %d", s.e.cfg.Stops.Names()[r.Link], stops.Act(r.Sub), name, r.Price, r.Stop, r.Value/1e8, r.Qty)
+	case audit.Listed:
+		return fmt.Sprintf("instrument %s %s %s tick=%d lot=%d min=%d maker=%d taker=%d", name, venue.Status(r.Sub), r.Reason, r.Price, r.Qty, r.Cum, r.Edge, r.Allowance)
+	case audit.Clock:
+		return fmt.Sprintf("clock of venue %d %s %d of %d", r.Venue, r.Reason, r.Value, r.Limit)
 	case audit.Naked:
 		return fmt.Sprintf("naked plan %d %s %d", r.Plan, name, r.Qty)
 	}

@@ -150,6 +150,21 @@ func (s *script) control(f []string) {
 	case "gap":
 		in := s.d.Instrument(s.inst(f[1]))
 		e.SetGap(in.Venue, in.Inst, venue.SequenceGap, 1, 3, 0)
+	case "status":
+		in := s.d.Instrument(s.inst(f[1]))
+		st := venue.Unlisted
+		for st.String() != f[2] {
+			st++
+		}
+		e.SetStatus(in.Venue, in.Inst, st, venue.OK, 0)
+	case "rules":
+		in := s.d.Instrument(s.inst(f[1]))
+		e.SetRules(in.Venue, in.Inst, venue.Rules{Tick: fixed.Price(s.number(f[2])), Lot: fixed.Qty(s.number(f[3])), MinQty: fixed.Qty(s.number(f[4]))}, 0)
+	case "fees":
+		in := s.d.Instrument(s.inst(f[1]))
+		e.SetFees(in.Venue, in.Inst, venue.Fees{Maker: fixed.Rate(s.number(f[2])), Taker: fixed.Rate(s.number(f[3]))}, 0)
+	case "clock":
+		e.SetClock(venue.ID(s.number(f[1])), venue.Nanos(s.number(f[2]))*venue.Millisecond, venue.Millisecond, 0)
 	case "fx":
 		e.SetFX(0, ccyX, ccyUSD, fixed.Rate(s.number(f[1]))*fixed.One, fixed.Rate(s.number(f[1]))*fixed.One, 1<<62)
 	}

@@ -12,6 +12,9 @@ import (
 
 // trouble says why there must be no quotes now, as far as the books that they lean on tell.
 func (q *quote) trouble(d *desk.Desk) int {
+	if !q.heed() {
+		return pullTerms
+	}
 	if why := unfit(d, q.in, q.cfg.Pull.MaxAge); why != noPull {
 		return why
 	}
@@ -101,17 +104,40 @@ func micro(b *books.Book) (model.Fair, bool) {
 	return model.Fair(bid.Price)<<model.FairBits + model.Fair(lean), ok && ask.Price-bid.Price < fixed.Limit>>model.FairBits
 }
 
+// terms are what the venues may change of what a quote was made for.
+type terms struct {
+	rules        venue.Rules
+	maker, taker fixed.Rate
+}
+
+func (q *quote) terms() terms {
+	t := terms{rules: q.in.Rules(), maker: q.in.Fees.Maker}
+	if q.hedge != nil {
+		t.taker = q.hedge.Fees.Taker
+	}
+	return t
+}
+
+// heed takes terms that have changed, and reports whether orders of this quote can be placed on them.
+func (q *quote) heed() bool {
+	t := q.terms()
+	if t == q.made {
+		return !q.misfit
+	}
+	b, err := newBounds(t, q.cfg.MinEdge)
+	q.made, q.bounds = t, b
+	q.misfit = err != nil || t.rules.Tick <= 0 || t.rules.Lot <= 0 || q.cfg.Qty%max(t.rules.Lot, 1) != 0 || q.cfg.Qty < t.rules.MinQty ||
+		t.rules.MaxQty > 0 && q.cfg.Qty > t.rules.MaxQty
+	return !q.misfit
+}
+
 // bounds are the offsets that no price may pass, whatever the skew; see the package comment.
 type bounds struct {
 	fair, hedge [3]fixed.Rate // by own side
 }
 
-func newBounds(q *quote) (b bounds, err error) {
-	one, m, e := fixed.One, q.in.Fees.Maker, q.cfg.MinEdge
-	t := fixed.Rate(0)
-	if q.hedge != nil {
-		t = q.hedge.Fees.Taker
-	}
+func newBounds(by terms, e fixed.Rate) (b bounds, err error) {
+	one, m, t := fixed.One, by.maker, by.taker
 	if m <= -one/2 || m >= one/2 || t <= -one/2 || t >= one/2 {
 		return b, errors.New("a fee of half the price or more is not believed")
 	}

@@ -58,6 +58,8 @@ type quote struct {
 	vol       model.Vol
 	maxBucket int // of volatility
 	bounds    bounds
+	made      terms       // what bounds are of
+	misfit    bool        // its orders cannot be placed on them
 	dirty     bool        // something it reads has changed since it last looked
 	again     venue.Nanos // when to look again without a change
 	pulled    int         // the figure of the running pull, 0 none
@@ -77,6 +79,7 @@ const (
 	pullAge
 	pullFair
 	pullVol
+	pullTerms
 	toxicSides
 	carryBlocks
 	newQuotes
@@ -89,7 +92,7 @@ const (
 	figures
 )
 
-var figureNames = [figures]string{"", "pulled_stale", "pulled_mismatch", "pulled_age", "pulled_fair", "pulled_volatility",
+var figureNames = [figures]string{"", "pulled_stale", "pulled_mismatch", "pulled_age", "pulled_fair", "pulled_volatility", "pulled_terms",
 	"toxic_sides", "carry_blocks", "new_quotes", "amends", "cancels", "fills", "hedges", "no_room", "no_budget"}
 
 // New checks cfg against the instruments (indexed by Inst, entry 0 nil), which must outlive the strategy, and makes it.
@@ -138,7 +141,8 @@ func newQuote(cfg Quote, ins []*venue.Instrument, tables map[model.Params]*model
 		q.cfg.Hedge, q.hedge = &h, ins[h.Inst]
 	}
 	q.budget = newBudget(cfg.PerSecond, cfg.Burst)
-	q.bounds, err = newBounds(&q)
+	q.made = q.terms()
+	q.bounds, err = newBounds(q.made, cfg.MinEdge)
 	return q, err
 }
 
@@ -146,7 +150,7 @@ func newQuote(cfg Quote, ins []*venue.Instrument, tables map[model.Params]*model
 func (s *Strategy) Name() string { return s.name }
 
 // Stats implements desk.Reporter. pulled_… count how often all quotes of an instrument were taken away, by cause: book not
-// live, its touch disagreeing, too old, no fair value, too volatile; toxic_sides and carry_blocks how often one side was.
+// live, its touch disagreeing, too old, no fair value, too volatile, or its size not what the venue takes any more; toxic_sides and carry_blocks how often one side was.
 func (s *Strategy) Stats() []desk.Stat {
 	out := make([]desk.Stat, 0, figures-1)
 	for i := noPull + 1; i < figures; i++ {

@@ -209,6 +209,32 @@ func TestPull_takesAllAwayAndComesBack(t *testing.T) {
 	}
 }
 
+func TestTerms_countFromWhenTheyChange(t *testing.T) {
+	q := plain(1)
+	q.MinHalf, q.MinEdge = 0, 2_000_000 // 2 %
+	r := newRig(t, q, spot(1))
+	in := r.d.Instruments[1]
+	in.Fees.Maker = 100_000 // 0.1 %
+	r.changed(1)
+	require.Equal(t, []ask{{venue.Amend, venue.Buy, 97_90, 100}, {venue.Amend, venue.Sell, 102_11, 100}}, asks(r.decide()))
+	r.obey()
+	in.Tick = 25
+	r.changed(1)
+	require.Equal(t, []ask{{venue.Amend, venue.Buy, 97_75, 100}, {venue.Amend, venue.Sell, 102_25, 100}}, asks(r.decide()))
+	r.obey()
+	in.Lot = 30 // a size that the venue does not take any more
+	r.changed(1)
+	require.Len(t, r.decide(), 2)
+	require.EqualValues(t, 1, r.figure("pulled_terms"))
+	r.obey()
+	in.Lot, in.Fees.Maker = 50, fixed.One // not believed
+	r.changed(1)
+	require.Empty(t, r.decide())
+	in.Fees.Maker = 0
+	r.changed(1)
+	require.Len(t, r.decide(), 2)
+}
+
 func TestPull_onAFastMarket(t *testing.T) {
 	q := plain(1)
 	q.Pull.MaxVol = 1_000_000 // 1 % per root second

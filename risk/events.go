@@ -217,6 +217,12 @@ func (g *Gate) OnClock(v venue.ID, offset venue.Nanos) {
 	}
 }
 
+// OnFees takes other fees of an instrument, which are in it already, into what its orders bind.
+func (g *Gate) OnFees(i venue.Inst, d *desk.Desk) {
+	g.slots[i].charge(d.Instruments[i])
+	g.Refresh(i, d)
+}
+
 // OnOperator obeys an operator; v is the venue concerned, 0 for all. OpKill for all closes the Kill gate at the sockets
 // too. OpArm ends disarm and reduce-only, and re-enables what repeated executions or a loss streak had stopped.
 // OpBreakerReset re-arms the breaker of v, or every breaker.

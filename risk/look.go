@@ -5,6 +5,15 @@ import "oneprice/books/venue"
 // Killed reports whether an operator has killed a venue, or everything, and not lifted it.
 func (g *Gate) Killed(v venue.ID) bool { return (g.flags|g.venues[v].flags)&killed != 0 }
 
+// Apart reports whether the clocks of a venue and ours lie further apart than its limit allows.
+func (g *Gate) Apart(v venue.ID) bool {
+	s := &g.venues[v]
+	return max(s.offset, -s.offset) > s.maxOffset
+}
+
+// MaxOffset is how far apart the clocks of a venue and ours may lie.
+func (g *Gate) MaxOffset(v venue.ID) venue.Nanos { return g.venues[v].maxOffset }
+
 // Breaker returns the breaker of a venue, or the global one for 0. The engine reads its state; only the gate moves it.
 func (g *Gate) Breaker(v venue.ID) *Breaker {
 	if v == 0 {

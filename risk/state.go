@@ -92,7 +92,7 @@ type slot struct {
 	refs        [maxReferences]venue.Inst
 	twins       [maxTwins]venue.Inst
 
-	margin              fixed.Rate // initial margin plus the worst fee
+	initial, margin     fixed.Rate // margin without, and with the worst fee
 	open, close, expiry venue.Nanos
 	smoothing, smoothAt venue.Nanos
 	smooth              fixed.Price
@@ -188,14 +188,20 @@ func (s *slot) fill(in *venue.Instrument, l *InstrumentLimits) {
 	s.refAge, s.smoothing = l.Reference.MaxAge, l.Reference.Smooth
 	s.open, s.close, s.expiry = l.Session.Open, l.Session.Close, l.Expiry
 	s.allDay = l.Session == AllDay && l.Expiry == 0
+	s.initial = l.Margin
 	if in.Kind == venue.Binary && in.PriceScale <= fixed.MaxScale {
 		s.top = fixed.Price(fixed.Pow10(in.PriceScale))
 	}
+	s.charge(in)
+}
+
+// charge takes the fees of the instrument into what an order binds.
+func (s *slot) charge(in *venue.Instrument) {
 	fee := max(in.Fees.Taker, in.Fees.Maker, 0)
 	s.cost = factor(in, fixed.One)
 	switch {
 	case s.margined:
-		s.margin = l.Margin + fee
+		s.margin = s.initial + fee
 		s.bind = factor(in, s.margin)
 	case in.Fees.In == venue.FeeInBase:
 		s.bind = s.cost

@@ -169,7 +169,7 @@ func (w *world) control(m *market) {
 	e := make([]venue.Event, 1)
 	switch w.r.IntN(5) {
 	case 0:
-		e[0].SetStatus(m.in.Venue, m.in.Inst, venue.Status(1+w.r.IntN(6)), w.now)
+		e[0].SetStatus(m.in.Venue, m.in.Inst, venue.Status(1+w.r.IntN(6)), venue.OK, w.now)
 		w.heal = append(w.heal, m.in.Inst)
 	case 1:
 		e[0].SetAlive(m.in.Venue, m.in.Inst, w.now, 0)

@@ -274,7 +274,7 @@ func (w *world) operate() {
 	case n < 30 && len(w.heal) > 0:
 		i := w.heal[0]
 		w.heal = w.heal[1:]
-		e[0].SetStatus(w.markets[i].in.Venue, i, venue.Trading, w.now)
+		e[0].SetStatus(w.markets[i].in.Venue, i, venue.Trading, venue.OK, w.now)
 		w.put(e)
 	}
 }
@@ -292,7 +292,7 @@ func (w *world) calm() {
 	}
 	w.killed, w.disarmed = [3]bool{}, false
 	for i, m := range w.markets[1:] {
-		e[0].SetStatus(m.in.Venue, venue.Inst(i+1), venue.Trading, w.now)
+		e[0].SetStatus(m.in.Venue, venue.Inst(i+1), venue.Trading, venue.OK, w.now)
 		w.put(e)
 	}
 	e[0].SetRoom(venue.RingCommand, false, w.now)

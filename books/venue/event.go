@@ -35,6 +35,10 @@ const (
 	Budget
 	// End says that the session is over: reports are still booked, nothing is decided any more.
 	End
+	// FeeChange is a change of what the account pays in an instrument.
+	FeeChange
+	// ClockIs is a measured offset between a venue's clock and ours.
+	ClockIs
 )
 
 // Flags of an Event.
@@ -131,10 +135,41 @@ func (e *Event) SetFX(in Inst, from, to Ccy, bid, ask fixed.Rate, at Nanos) {
 	e.W[0], e.W[1], e.W[2], e.W[3], e.W[4], e.W[5] = int64(from), int64(to), int64(bid), int64(ask), int64(at), 0
 }
 
-// SetStatus makes e a StatusChange.
-func (e *Event) SetStatus(v ID, in Inst, s Status, recv Nanos) {
+// SetStatus makes e a StatusChange: the status from now on. why is OK where the venue says so, and otherwise why we do not
+// trade what the venue does (OffScale: a grid finer than the product's).
+func (e *Event) SetStatus(v ID, in Inst, s Status, why Reason, recv Nanos) {
 	e.Kind, e.Flags, e.N, e.Venue, e.Inst, e.Seq = StatusChange, Last, 0, v, in, 0
-	e.W[0], e.W[1], e.W[2], e.W[3], e.W[4], e.W[5] = int64(s), 0, 0, 0, int64(recv), 0
+	e.W[0], e.W[1], e.W[2], e.W[3], e.W[4], e.W[5] = int64(s), int64(why), 0, 0, int64(recv), 0
+}
+
+// Status and Why are those of a StatusChange.
+func (e *Event) Status() Status { return Status(e.W[0]) }
+func (e *Event) Why() Reason    { return Reason(e.W[1]) }
+
+// SetRules makes e a TickChange: the rules from now on.
+func (e *Event) SetRules(v ID, in Inst, r Rules, recv Nanos) {
+	e.Kind, e.Flags, e.N, e.Venue, e.Inst, e.Seq = TickChange, Last, 0, v, in, 0
+	e.W[0], e.W[1], e.W[2], e.W[3], e.W[4], e.W[5] = int64(r.Tick), int64(r.Lot), int64(r.MinQty), int64(r.MinNotional), int64(recv), int64(r.MaxQty)
+}
+
+// Rules are those of a TickChange.
+func (e *Event) Rules() Rules {
+	return Rules{fixed.Price(e.W[0]), fixed.Qty(e.W[1]), fixed.Qty(e.W[2]), fixed.Qty(e.W[5]), fixed.Cash(e.W[3])}
+}
+
+// SetFees makes e a FeeChange: the fees from now on.
+func (e *Event) SetFees(v ID, in Inst, f Fees, recv Nanos) {
+	e.Kind, e.Flags, e.N, e.Venue, e.Inst, e.Seq = FeeChange, Last, 0, v, in, 0
+	e.W[0], e.W[1], e.W[2], e.W[3], e.W[4], e.W[5] = int64(f.Maker), int64(f.Taker), int64(f.In), 0, int64(recv), 0
+}
+
+// Fees are those of a FeeChange.
+func (e *Event) Fees() Fees { return Fees{fixed.Rate(e.W[0]), fixed.Rate(e.W[1]), FeeIn(e.W[2])} }
+
+// SetClock makes e a ClockIs: the venue's clock less ours, and how far that may be from the truth.
+func (e *Event) SetClock(v ID, offset, within, recv Nanos) {
+	e.Kind, e.Flags, e.N, e.Venue, e.Inst, e.Seq = ClockIs, Last, 0, v, 0, 0
+	e.W[0], e.W[1], e.W[2], e.W[3], e.W[4], e.W[5] = int64(offset), int64(within), 0, 0, int64(recv), 0
 }
 
 // SetRoom makes e a Room event: ring is one of the Ring constants, full whether it lacks room.

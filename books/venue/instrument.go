@@ -78,14 +78,23 @@ type Fees struct {
 	In           FeeIn
 }
 
+// Rules are the grid and the bounds of an instrument's orders, which its venue may change while it trades. A MaxQty of 0
+// says that the venue states none.
+type Rules struct {
+	Tick                fixed.Price
+	Lot, MinQty, MaxQty fixed.Qty
+	MinNotional         fixed.Cash
+}
+
 // Level is one price of a book side.
 type Level struct {
 	Price fixed.Price
 	Qty   fixed.Qty
 }
 
-// Instrument is one symbol at one venue. Immutable while running but for what a Status or Tick Event changes; those are
-// written by the engine only. Prices and quantities are at the scales of its Product.
+// Instrument is one symbol at one venue. Immutable while running but for what a StatusChange, TickChange or FeeChange
+// brings; those are written by the engine only, so that other goroutines keep a copy (wire.Copies). Prices and quantities
+// are at the scales of its Product.
 type Instrument struct {
 	Inst    Inst
 	Venue   ID
@@ -122,6 +131,26 @@ type Instrument struct {
 	// venue has none. It must not retain its arguments nor allocate.
 	Checksum      func(in *Instrument, bids, asks []Level) uint32
 	ChecksumDepth int
+}
+
+// Rules are those in force.
+func (in *Instrument) Rules() Rules {
+	return Rules{in.Tick, in.Lot, in.MinQty, in.MaxQty, in.MinNotional}
+}
+
+// SetRules puts other rules in force.
+func (in *Instrument) SetRules(r Rules) {
+	in.Tick, in.Lot, in.MinQty, in.MaxQty, in.MinNotional = r.Tick, r.Lot, r.MinQty, r.MaxQty, r.MinNotional
+}
+
+// Rests reports whether an order may go on resting in an instrument of this status. In a market that is halted, delisted or
+// takes cancels alone it would wait, out of reach of a new price, for whatever the market reopens at.
+func (s Status) Rests() bool {
+	switch s {
+	case Trading, PostOnlyMode, LimitOnly, ReduceOnly:
+		return true
+	}
+	return false
 }
 
 // Notional is the quote value of q at p, rounded once as asked: price × qty × multiplier for Linear, contracts × face

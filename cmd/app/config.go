@@ -28,6 +28,8 @@ type Config struct {
 	Paper      PaperConfig          `yaml:"paper" want:"write how paper orders fill"`
 	Folders    FoldersConfig        `yaml:"folders" want:"write the folders audit and tape"`
 	Live       *LiveConfig          `yaml:"live,optional"`
+	// Refresh is how often a venue is asked again what it lists, where its feed does not tell; a minute where it is left out.
+	Refresh Span `yaml:"refresh,optional"`
 
 	// Source is the text, Path where it came from.
 	Source []byte

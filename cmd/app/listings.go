@@ -60,7 +60,7 @@ func (c *Config) listings(ctx context.Context, name, adapter string, e Edges) (F
 	if err != nil || a.Load == nil || !c.trades(name) {
 		return out, err
 	}
-	all, err := a.Load(ctx, wire.FeedConfig{Net: e.Net, Clock: e.Clock, TLS: e.TLS, REST: e.REST[name]})
+	all, err := a.Load(ctx, wire.FeedConfig{Net: e.Net, Clock: e.Clock, TLS: e.TLS, REST: e.REST[name], Limits: e.Limits[adapter]})
 	if err != nil {
 		return out, fmt.Errorf("%s does not list its instruments: %w", name, err)
 	}

@@ -105,11 +105,13 @@ type Live struct {
 	Began   time.Time
 	// Newest is the engine's status, for the hook Status alone.
 	Newest engine.Status
-	edges  Edges
-	faults *faultLog
-	spin   bool // the connections spin
-	tally  tally
-	holds  func(venue, currency string) (decimal.Decimal, bool)
+	// refreshers tell what venues change, through the last ring but one.
+	refreshers []*refresher
+	edges      Edges
+	faults     *faultLog
+	spin       bool // the connections spin
+	tally      tally
+	holds      func(venue, currency string) (decimal.Decimal, bool)
 
 	mu     sync.Mutex
 	latest engine.Status // a copy of Newest for the console
@@ -183,7 +185,7 @@ func (l *Live) assemble(ctx context.Context, a *Assembly, o LiveOptions, policy 
 	if err != nil {
 		return err
 	}
-	l.Trading, err = NewTrading(ctx, a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Waiver: o.Waiver, Feeds: 2*(len(a.Venues)-1) + 1, Policy: policy, Clock: o.Clock,
+	l.Trading, err = NewTrading(ctx, a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Waiver: o.Waiver, Feeds: 2*(len(a.Venues)-1) + 2, Policy: policy, Clock: o.Clock,
 		Loop: func(cfg *engine.LoopConfig) { cfg.Tick, cfg.Shadow = tick, shadow }})
 	if err != nil {
 		return err
@@ -241,6 +243,7 @@ func (l *Live) feeds(o LiveOptions) error {
 		if err := o.form(l.Config, v.Name, &cfg); err != nil {
 			return err
 		}
+		l.refreshes(venue.ID(id), &cfg)
 		f, err := v.Adapter.Feed(cfg)
 		if err != nil {
 			return &UsageError{err}
@@ -252,7 +255,7 @@ func (l *Live) feeds(o LiveOptions) error {
 }
 
 // sink is the n-th ring as producers see it: under inline, whoever publishes also runs the engine. Each venue has two rings,
-// for its socket and its snapshots; the last one is the operator's.
+// for its socket and its snapshots; then comes that of what venues change, and the last one is the operator's.
 func (l *Live) sink(n int) venue.Sink {
 	if l.policy == engine.Inline {
 		return inline{l.Events[n], l.Loop}

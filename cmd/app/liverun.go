@@ -10,6 +10,7 @@ import (
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/engine"
+	"oneprice/feeds/wire"
 )
 
 // run lets everything work until ctx ends or something breaks, then stops in order: orders, feeds, gateways, engine, files.
@@ -59,6 +60,10 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 			out := l.sink(2 * (id - 1))
 			feeds.Go(func() { fail(f.Run(feeding, out)) })
 		}
+	}
+	news := wire.Share(l.sink(len(l.Events) - 2))
+	for _, r := range l.refreshers {
+		feeds.Go(func() { r.run(feeding, news) })
 	}
 	l.watch(trading, status)
 	l.disarm(stopped)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"oneprice/books"
-	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/feeds/recording"
 	"oneprice/feeds/wire"
@@ -239,11 +238,10 @@ func (s *Shelf) Apply(ev []venue.Event) {
 			}
 		case venue.TickChange:
 			b := s.Books[e.Inst]
-			in := b.Instrument()
-			in.Tick, in.Lot = fixed.Price(e.W[0]), fixed.Qty(e.W[1])
-			s.changed(b, b.Retick(in.Tick))
+			b.Instrument().SetRules(e.Rules())
+			s.changed(b, b.Admit(e.Rules().Tick))
 		case venue.StatusChange:
-			s.Books[e.Inst].Instrument().Status = venue.Status(e.W[0])
+			s.Books[e.Inst].Instrument().Status = e.Status()
 		}
 	}
 }

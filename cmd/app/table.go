@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"strings"
 
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
@@ -125,8 +124,8 @@ func (t *Table) scales(ms []member, price, qty *uint8) (*ProductEntry, error) {
 	var needP, needQ uint8
 	for i := range ms {
 		l := &ms[i].listing
-		needP = max(needP, decimals(tickOf(l)))
-		needQ = max(needQ, decimals(lotOf(l)))
+		needP = max(needP, decimals(l.TickText()))
+		needQ = max(needQ, decimals(l.LotText()))
 	}
 	p := &ProductEntry{PriceScale: max(needP, min(needP+1, 8)), QtyScale: max(needQ, min(needQ+2, 8))}
 	for p.PriceScale > needP && t.pricesFit(ms, p.PriceScale) != nil {
@@ -150,7 +149,7 @@ func (t *Table) scales(ms []member, price, qty *uint8) (*ProductEntry, error) {
 // pricesFit reports whether every tick is exact at the scale and leaves room for believable prices.
 func (t *Table) pricesFit(ms []member, scale uint8) error {
 	for i := range ms {
-		tick, err := t.exact(&ms[i], "tick", tickOf(&ms[i].listing), scale)
+		tick, err := t.exact(&ms[i], "tick", ms[i].listing.TickText(), scale)
 		if err != nil {
 			return err
 		}
@@ -164,7 +163,7 @@ func (t *Table) pricesFit(ms []member, scale uint8) error {
 // sizesFit is pricesFit for quantities.
 func (t *Table) sizesFit(ms []member, scale uint8) error {
 	for i := range ms {
-		if _, err := t.exact(&ms[i], "lot", lotOf(&ms[i].listing), scale); err != nil {
+		if _, err := t.exact(&ms[i], "lot", ms[i].listing.LotText(), scale); err != nil {
 			return err
 		}
 		if most := ms[i].listing.MaxQty; most != "" {
@@ -195,27 +194,8 @@ func (t *Table) exact(m *member, what, text string, scale uint8) (int64, error) 
 
 func (t *Table) name(m *member) string { return t.Venues[m.venue].Name + ":" + m.listing.Symbol }
 
-// tickOf is the tick of a listing; where it is unknown, one unit of the last decimal printed.
-func tickOf(l *wire.Listing) string { return stepOr(l.Tick, l.PriceText) }
-func lotOf(l *wire.Listing) string  { return stepOr(l.Lot, l.QtyText) }
-
-func stepOr(step string, text uint8) string {
-	if step == "" {
-		return wire.Step(text)
-	}
-	return step
-}
-
 // decimals is how many decimals a number needs.
-func decimals(s string) uint8 { return wire.Decimals([]byte(trimZeros(s))) }
-
-// trimZeros takes the zeros off the end of a decimal fraction.
-func trimZeros(s string) string {
-	if !strings.Contains(s, ".") {
-		return s
-	}
-	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
-}
+func decimals(s string) uint8 { return wire.Decimals([]byte(wire.TrimZeros(s))) }
 
 // instrument makes the instrument of a member at the product's scales.
 func (t *Table) instrument(m *member, p *ProductEntry) (*venue.Instrument, error) {
@@ -227,26 +207,12 @@ func (t *Table) instrument(m *member, p *ProductEntry) (*venue.Instrument, error
 		PriceScale: p.PriceScale, QtyScale: p.QtyScale, PriceText: l.PriceText, QtyText: l.QtyText,
 		Multiplier: fixed.One, Chain: l.Chain, Depth: l.Depth, Checksum: l.Checksum, ChecksumDepth: l.ChecksumDepth,
 	}
-	tick, err := t.exact(m, "tick", tickOf(l), p.PriceScale)
-	if err != nil {
-		return nil, err
+	rules, what, why := l.Rules(p.PriceScale, p.QtyScale)
+	if why != venue.OK {
+		return nil, fmt.Errorf("%s: its %s cannot be kept at the product's scales (%s)", in.Name, what, why)
 	}
-	lot, err := t.exact(m, "lot", lotOf(l), p.QtyScale)
-	if err != nil {
-		return nil, err
-	}
-	in.Tick, in.Lot = fixed.Price(tick), fixed.Qty(lot)
-	// Least and greatest sizes finer than the grid mean the next lot inside.
-	if in.MinQty, err = t.size(m, "least size", l.MinQty, p.QtyScale, in.Lot, fixed.Up); err != nil {
-		return nil, err
-	}
-	in.MinQty = max(in.MinQty, in.Lot)
-	if in.MaxQty, err = t.size(m, "greatest size", l.MaxQty, p.QtyScale, in.Lot, fixed.Down); err != nil {
-		return nil, err
-	}
-	if in.MinNotional, err = cashText(t.name(m), "least notional", l.MinNotional); err != nil {
-		return nil, err
-	}
+	in.SetRules(rules)
+	var err error
 	if in.Face, err = cashText(t.name(m), "contract value", l.Face); err != nil {
 		return nil, err
 	}
@@ -261,22 +227,6 @@ func (t *Table) instrument(m *member, p *ProductEntry) (*venue.Instrument, error
 		in.Multiplier = fixed.Rate(v)
 	}
 	return in, nil
-}
-
-// size reads a bound of a quantity, moved to a lot; 0 for "".
-func (t *Table) size(m *member, what, text string, scale uint8, lot fixed.Qty, r fixed.Rounding) (fixed.Qty, error) {
-	if text == "" {
-		return 0, nil
-	}
-	cut := wire.CutDecimals(text, scale)
-	v, f := fixed.Parse([]byte(cut), scale)
-	if f != fixed.OK || v < 0 {
-		return 0, fmt.Errorf("%s: its %s %q cannot be read (%s)", t.name(m), what, text, f)
-	}
-	if r == fixed.Up && trimZeros(cut) != trimZeros(text) {
-		v++
-	}
-	return fixed.RoundTo(fixed.Qty(v), lot, r), nil
 }
 
 func cashText(name, what, text string) (fixed.Cash, error) {

@@ -82,11 +82,11 @@ func (c *Config) listed(w *walker, name Text, p *ProductConfig, facts *Facts, pa
 		return
 	}
 	scale := strings.TrimSuffix(path[:strings.LastIndex(path, ".")], ".")
-	if n := decimals(tickOf(l)); p.PriceScale != nil && uint8(*p.PriceScale) < n {
-		w.fault(w.line(scale+".price_scale"), scale+".price_scale", "%d decimals cannot hold the tick %s of %s; write %d or more, or take the line out", *p.PriceScale, tickOf(l), name, n)
+	if n := decimals(l.TickText()); p.PriceScale != nil && uint8(*p.PriceScale) < n {
+		w.fault(w.line(scale+".price_scale"), scale+".price_scale", "%d decimals cannot hold the tick %s of %s; write %d or more, or take the line out", *p.PriceScale, l.TickText(), name, n)
 	}
-	if n := decimals(lotOf(l)); p.QtyScale != nil && uint8(*p.QtyScale) < n {
-		w.fault(w.line(scale+".qty_scale"), scale+".qty_scale", "%d decimals cannot hold the lot %s of %s; write %d or more, or take the line out", *p.QtyScale, lotOf(l), name, n)
+	if n := decimals(l.LotText()); p.QtyScale != nil && uint8(*p.QtyScale) < n {
+		w.fault(w.line(scale+".qty_scale"), scale+".qty_scale", "%d decimals cannot hold the lot %s of %s; write %d or more, or take the line out", *p.QtyScale, l.LotText(), name, n)
 	}
 }
 

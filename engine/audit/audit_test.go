@@ -314,6 +314,14 @@ func TestFormatter_writesWhatAReaderNeeds(t *testing.T) {
 	check(`"kind":"book","venue":"binance-coinm","instrument":"coinm:\"BTC\"","state":"stale","reason":"too_old","book_seq":"3"`, func(r *Record) {
 		r.SetBook(2, 2, books.Stale, venue.TooOld, 3)
 	})
+	check(`"kind":"instrument","venue":"binance","instrument":"binance:BTCUSDT","status":"halted","reason":"off_scale","tick":"0.1","lot":"0.001","min_qty":"0.002","max_qty":"9","min_notional":"5","maker":"0.0005","taker":"0.001"`, func(r *Record) {
+		in := venue.Instrument{Inst: 1, Venue: 1, Status: venue.Halted, Fees: venue.Fees{Maker: 5 * fixed.Bps, Taker: 10 * fixed.Bps}}
+		in.SetRules(venue.Rules{Tick: 10, Lot: 100, MinQty: 200, MaxQty: 900_000, MinNotional: 5_00000000})
+		r.SetListed(&in, venue.OffScale)
+	})
+	check(`"kind":"clock","venue":"binance-coinm","reason":"clock_offset","offset_ms":"-600.5","within_ms":"2","limit_ms":"500"`, func(r *Record) {
+		r.SetClock(2, -600_500*venue.Microsecond, 2*venue.Millisecond, 500*venue.Millisecond, true)
+	})
 	check(`"kind":"breaker","state":"half_open"`, func(r *Record) { r.SetBreaker(0, HalfOpen, venue.OK, 0) })
 	check(`"kind":"operator","venue":"binance","action":"kill","operator":"12"`, func(r *Record) { r.SetOperator(venue.OpKill, 1, 12, venue.OK) })
 	check(`"kind":"leg","strategy":"quoting","instrument":"99","op":"out_of_range","price":"5","plan":"8","leg":1`, func(r *Record) {

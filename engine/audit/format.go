@@ -22,6 +22,7 @@ var (
 	failWords    = words(desk.Hold, desk.Playbook.String)
 	bookWords    = words(books.Stale, books.State.String)
 	breakerWords = words(Locked, BreakerState.String)
+	statusWords  = words(venue.Halted, venue.Status.String)
 
 	finalityWords = []string{"final", "provisional", "reversed"}
 	operatorWords = []string{"none", "kill", "lift", "arm", "disarm", "reduce_only", "breaker_reset"}
@@ -121,6 +122,14 @@ func (f *Formatter) Append(dst []byte, r *Record) []byte {
 		l.decimal(`,"qty":`, int64(r.Qty), f.instrument(r.Inst).qtyScale)
 	case Stop:
 		f.stop(r)
+	case Listed:
+		f.listed(r)
+	case Clock:
+		f.where(r)
+		f.reason(r)
+		l.decimal(`,"offset_ms":`, r.Value, msScale)
+		l.decimal(`,"within_ms":`, r.Headroom, msScale)
+		l.decimal(`,"limit_ms":`, r.Limit, msScale)
 	}
 	return l.b
 }
@@ -140,6 +149,24 @@ func (f *Formatter) stop(r *Record) {
 	l.amount(`,"loss":`, r.Value, fixed.CashScale)
 	l.amount(`,"max_loss":`, r.Limit, fixed.CashScale)
 	l.amount(`,"qty":`, int64(r.Qty), in.qtyScale)
+}
+
+// msScale is the scale of nanoseconds in milliseconds.
+const msScale = 6
+
+// listed writes what is in force of an instrument.
+func (f *Formatter) listed(r *Record) {
+	l, in := &f.l, f.instrument(r.Inst)
+	f.where(r)
+	l.word(`,"status":`, wordOf(statusWords, r.Sub))
+	f.reason(r)
+	l.decimal(`,"tick":`, int64(r.Price), in.priceScale)
+	l.decimal(`,"lot":`, int64(r.Qty), in.qtyScale)
+	l.decimal(`,"min_qty":`, int64(r.Cum), in.qtyScale)
+	l.amount(`,"max_qty":`, int64(r.Fill), in.qtyScale)
+	l.decimal(`,"min_notional":`, int64(r.Fee), fixed.CashScale)
+	l.decimal(`,"maker":`, int64(r.Edge), fixed.RateScale)
+	l.decimal(`,"taker":`, int64(r.Allowance), fixed.RateScale)
 }
 
 // where writes venue and instrument; a record without an instrument names its venue, or none.

@@ -34,6 +34,10 @@ const (
 	Naked
 	// Stop is what happened to a stop that the engine holds.
 	Stop
+	// Listed is what a venue has changed of an instrument: all that is now in force.
+	Listed
+	// Clock is that the clocks of a venue and ours came to lie too far apart, or near enough again.
+	Clock
 
 	kinds // count
 )
@@ -41,7 +45,7 @@ const (
 // Kinds is the number of kinds, for counters indexed by Kind.
 const Kinds = int(kinds)
 
-var kindText = [kinds]string{"none", "start", "end", "decision", "plan", "leg", "order", "report", "book", "breaker", "operator", "naked", "stop"}
+var kindText = [kinds]string{"none", "start", "end", "decision", "plan", "leg", "order", "report", "book", "breaker", "operator", "naked", "stop", "instrument", "clock"}
 
 var endText = kindText[End]
 
@@ -99,7 +103,9 @@ type Record struct {
 	Client, Target uint64
 	// Price is also the touch that a stop fired at, Stop the price at which it fires, Value a loss that it fired at.
 	Price, Stop fixed.Price
-	// Qty is what an intent or order asks for, a report's quantity in force, a plan's base, a naked position's size.
+	// Qty is what an intent or order asks for, a report's quantity in force, a plan's base, a naked position's size. Of a
+	// Listed, Price is the tick and Qty the lot, Cum and Fill the least and the most of an order, Fee its least worth, and
+	// Edge and Allowance the fees of maker and taker.
 	Qty fixed.Qty
 	// BookSeq is the version of the book decided on, or of the book whose trust changed.
 	BookSeq uint64
@@ -109,7 +115,7 @@ type Record struct {
 	Edge         fixed.Rate
 	Allowance    fixed.Rate
 	MaxLoss      fixed.Cash
-	// Sub is the kind within the kind: venue.ReportKind, desk.Shape, books.State, BreakerState, venue.OpKind or stops.Act.
+	// Sub is the kind within the kind: venue.ReportKind, desk.Shape, books.State, BreakerState, venue.OpKind stops.Act or venue.Status.
 	// Link is also the number of a stop's guard.
 	Sub      uint8
 	Finality venue.Finality
@@ -219,6 +225,21 @@ func (r *Record) SetNaked(plan uint64, v venue.ID, in venue.Inst, q fixed.Qty) {
 func (r *Record) SetStop(act uint8, guard uint16, v venue.ID, in venue.Inst, touch, level fixed.Price, loss, limit fixed.Cash, q fixed.Qty) {
 	r.Kind, r.Sub, r.Link, r.Venue, r.Inst = Stop, act, guard, v, in
 	r.Price, r.Stop, r.Value, r.Limit, r.Qty = touch, level, int64(loss), int64(limit), q
+}
+
+// SetListed makes r what is in force of an instrument; why says why we do not trade what the venue does.
+func (r *Record) SetListed(in *venue.Instrument, why venue.Reason) {
+	r.Kind, r.Venue, r.Inst, r.Sub, r.Reason = Listed, in.Venue, in.Inst, uint8(in.Status), why
+	r.Price, r.Qty, r.Cum, r.Fill, r.Fee = in.Tick, in.Lot, in.MinQty, in.MaxQty, in.MinNotional
+	r.Edge, r.Allowance = in.Fees.Maker, in.Fees.Taker
+}
+
+// SetClock makes r the offset of a venue's clock, known to within so much, against the limit; apart says whether it is beyond.
+func (r *Record) SetClock(v venue.ID, offset, within, limit venue.Nanos, apart bool) {
+	r.Kind, r.Venue, r.Value, r.Headroom, r.Limit = Clock, v, int64(offset), int64(within), int64(limit)
+	if apart {
+		r.Reason = venue.ClockOffset
+	}
 }
 
 func (r *Record) intent(in *desk.Intent) {

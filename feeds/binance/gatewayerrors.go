@@ -83,7 +83,7 @@ func classify(status, code int, msg []byte) (fate, venue.Reason) {
 var futuresSay = map[int]venue.Reason{
 	-2018: venue.InsufficientFunds, -2019: venue.InsufficientFunds, -2022: venue.ReduceOnlyMode, -2025: venue.OpenOrderLimit, -2027: venue.MarginLimit,
 	-4001: venue.BadTick, -4002: venue.BadTick, -4003: venue.BadLot, -4004: venue.BelowMinQty, -4005: venue.AboveMaxQty, -4013: venue.BadTick,
-	-4014: venue.BadTick, -4016: venue.PriceCollar, -4023: venue.BadLot, -4024: venue.PriceCollar, -4061: venue.NotAllowed, -4131: venue.PriceCollar,
+	-4014: venue.BadTick, -4016: venue.PriceCollar, -4023: venue.BadLot, -4024: venue.PriceCollar, -4061: venue.NotAllowed, -4131: venue.PriceCollar, -4140: venue.InstrumentHalted,
 	-4164: venue.BelowMinNotional, -5021: venue.Unfilled, -5022: venue.PostOnlyCross, -5026: venue.OpenOrderLimit, -5027: venue.BadIntent, -5028: venue.Late,
 }
 

@@ -3,20 +3,50 @@ package binance
 import (
 	"context"
 	"errors"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/valyala/fastjson"
 
+	"oneprice/books/venue"
 	"oneprice/feeds/wire"
 )
 
-// load asks for the product's exchangeInfo.
+// infoWeight is that of spot's exchangeInfo; the others' is less.
+const infoWeight = 20
+
+// load asks for the product's exchangeInfo: of spot, which is many megabytes in whole, for the instruments alone where there
+// are any. A name that is listed no more refuses that question; the whole list then shows which.
 func (p product) load(ctx context.Context, cfg wire.FeedConfig) ([]wire.Listing, error) {
 	m := markets[p.name]
 	if cfg.REST == "" {
 		cfg.REST = m.rest
 	}
-	body, err := wire.Fetch(ctx, &cfg, p.name, cfg.REST+strings.TrimSuffix(m.depthPath, "depth")+"exchangeInfo")
+	address := cfg.REST + strings.TrimSuffix(m.depthPath, "depth") + "exchangeInfo"
+	if p.kind == venue.Spot && len(cfg.Instruments) > 0 {
+		body, err := wire.Fetch(ctx, &cfg, p.name, address+"?symbols="+url.QueryEscape(nameList(cfg.Instruments)), infoWeight)
+		if e := (*wire.Error)(nil); !errors.As(err, &e) || e.Kind != wire.Refused {
+			return p.listed(body, err)
+		}
+	}
+	return p.listed(wire.Fetch(ctx, &cfg, p.name, address, infoWeight))
+}
+
+// nameList is a JSON list of the instruments' names.
+func nameList(ins []*venue.Instrument) string {
+	m := []byte{'['}
+	for i, in := range ins {
+		if i > 0 {
+			m = append(m, ',')
+		}
+		m = strconv.AppendQuote(m, in.Symbol)
+	}
+	return string(append(m, ']'))
+}
+
+// listed reads an exchangeInfo.
+func (p product) listed(body []byte, err error) ([]wire.Listing, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"bytes"
 	"strings"
 
+	"oneprice/books/venue"
 	"oneprice/feeds/wire"
 )
 
@@ -34,7 +35,7 @@ var Adapter = wire.Adapter{
 	Discover: func() wire.Discoverer { return newDiscoverer() },
 	Listings: listings(),
 	Load:     load,
-	Decoder:  newDecoder,
+	Decoder:  func(id venue.ID, ins []*venue.Instrument) wire.Decoder { return newDecoder(id, ins) },
 	Limits:   limits,
 	Feed:     newFeed,
 	Gateway: func(cfg wire.GatewayConfig) (wire.Gateway, error) {

@@ -21,6 +21,9 @@ type decoder struct {
 	seq     uint64
 	started bool
 	refusal string // what the venue refused, until it is asked for
+	// changed, where not nil, is told when the venue says something new of a product, the first time included: the status
+	// channel lacks the flags and the tick that the product list has.
+	changed func()
 }
 
 // slot is one instrument and what the connection has shown of it.
@@ -30,10 +33,12 @@ type slot struct {
 	quoted string
 	// seen: a book, trade or ticker message of it was taken, so a gap concerns it.
 	seen bool
+	// listed is what the status channel said last.
+	listed []byte
 }
 
 // newDecoder makes the decoder of one connection.
-func newDecoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
+func newDecoder(id venue.ID, ins []*venue.Instrument) *decoder {
 	d := &decoder{id: id, slots: make(map[string]*slot, len(ins))}
 	for _, in := range ins {
 		s := &slot{in: in, quoted: in.Symbol + `"`}
@@ -136,6 +141,8 @@ func (d *decoder) body(recv venue.Nanos, v *fastjson.Value, seq uint64) venue.Re
 		return d.each(events, func(e *fastjson.Value) venue.Reason { return d.trades(recv, e) })
 	case "ticker":
 		return d.each(events, func(e *fastjson.Value) venue.Reason { return d.touches(recv, at, e) })
+	case "status":
+		return d.each(events, func(e *fastjson.Value) venue.Reason { return d.statuses(recv, e) })
 	case "heartbeats":
 		e := d.frames.Add()
 		e.SetAlive(d.id, 0, recv, at)
@@ -173,6 +180,33 @@ func (d *decoder) each(items []*fastjson.Value, f func(*fastjson.Value) venue.Re
 // find is the slot of a symbol, nil when the table has none.
 func (d *decoder) find(v *fastjson.Value) *slot {
 	return d.slots[string(v.GetStringBytes("product_id"))]
+}
+
+// statuses takes the products of one status event. One that is not online trades no more, at once; what else holds, and
+// what holds once it is online again, is in the product list, which changed has asked for.
+func (d *decoder) statuses(recv venue.Nanos, v *fastjson.Value) venue.Reason {
+	all := venue.Ignored
+	for _, p := range v.GetArray("products") {
+		s := d.slots[string(p.GetStringBytes("id"))]
+		if s == nil {
+			continue
+		}
+		now := p.MarshalTo(nil)
+		if string(now) == string(s.listed) {
+			continue
+		}
+		s.listed = now
+		if d.changed != nil {
+			d.changed()
+		}
+		if !wire.Is(p.Get("status"), "online") {
+			e := d.frames.Add()
+			e.SetStatus(d.id, s.in.Inst, status(p), venue.OK, recv)
+			e.Flags = 0 // Last belongs to the end of the message
+			all = venue.OK
+		}
+	}
+	return all
 }
 
 // book adds the frame of one l2_data event.

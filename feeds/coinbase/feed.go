@@ -53,6 +53,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 	if cfg.Limits == nil {
 		cfg.Limits = limits(cfg.Clock)
 	}
+	cfg.Instruments = wire.Copies(cfg.Instruments)
 	f := &live{cfg: cfg, symbols: map[venue.Inst]string{}}
 	var ids []venue.Inst
 	for _, in := range cfg.Instruments {
@@ -69,8 +70,12 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		Silence: silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: mostBytes,
 		Backoff: wire.Backoff{Min: 200 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 2 * venue.Second,
 		Attempts: cfg.Limits.Connections, Leave: connectsLeave, Messages: cfg.Limits.Messages,
-		Decoder: func() wire.Decoder { return newDecoder(cfg.Venue, cfg.Instruments) },
-		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,
+		Decoder: func() wire.Decoder {
+			d := newDecoder(cfg.Venue, cfg.Instruments)
+			d.changed = cfg.Changed
+			return d
+		},
+		Venue: cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,
 	}
 	sc.Backoff.Seed(cfg.Seed)
 	if cfg.Raw != nil {
@@ -82,7 +87,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 
 // hello subscribes to everything, a message per channel. Books come first: they take longest to arrive.
 func (f *live) hello(ids []venue.Inst) [][]byte {
-	out := [][]byte{f.message("subscribe", "level2", ids), f.message("subscribe", "heartbeats", nil)}
+	out := [][]byte{f.message("subscribe", "level2", ids), f.message("subscribe", "heartbeats", nil), f.message("subscribe", "status", ids)}
 	if f.cfg.Trades {
 		out = append(out, f.message("subscribe", "market_trades", ids))
 	}

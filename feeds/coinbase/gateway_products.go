@@ -20,7 +20,7 @@ func load(ctx context.Context, cfg wire.FeedConfig) ([]wire.Listing, error) {
 	if cfg.REST == "" {
 		cfg.REST = publicREST
 	}
-	body, err := wire.Fetch(ctx, &cfg, "coinbase", cfg.REST+pathProducts+"?product_type=SPOT") // without a limit all come at once
+	body, err := wire.Fetch(ctx, &cfg, "coinbase", cfg.REST+pathProducts+"?product_type=SPOT", 1) // without a limit all come at once
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,8 @@ type Sim interface {
 	// positions count as bought: the total has what they hold of their base and lacks what they cost, so that fills lead to it
 	// as they do at spot; free is then the wallet, and of a base the position.
 	Balance(currency string) (total, free fixed.Cash)
+	// Change changes the status or the grid of a pair; false for a symbol that is not known.
+	Change(symbol string, c venuesim.Change) bool
 	// Stranger lets another program on the account rest a buy order of the first pair.
 	Stranger(tb testing.TB, price fixed.Price, qty fixed.Qty)
 	// BurnNonce sends a valid request with a nonce that is half a second ahead of time; nothing where there are none.
@@ -132,7 +134,7 @@ func (c *Card) Test(tb testing.TB, v *Venue) {
 // Cards are all of them, by number.
 func Cards() []Card {
 	var out []Card
-	for _, group := range [][]Card{feedCards, orderCards, changeCards, refusalCards, faultCards, recoveryCards} {
+	for _, group := range [][]Card{feedCards, orderCards, changeCards, refusalCards, faultCards, recoveryCards, listingCards} {
 		out = append(out, group...)
 	}
 	return out

@@ -98,14 +98,6 @@ func (t *T) currency(name string) venue.Ccy {
 
 // instruments are those of listings, in the order of the venue's pairs, with prices finer than the venue's.
 func (t *T) instruments(ls []wire.Listing) (out []*venue.Instrument) {
-	number := func(text string, scale uint8) int64 {
-		if text == "" {
-			return 0
-		}
-		v, why := fixed.Parse([]byte(text), scale)
-		require.Equal(t, fixed.OK, why, text)
-		return v
-	}
 	for i, p := range t.venue.Pairs {
 		for _, l := range ls {
 			if l.Symbol != p.Symbol {
@@ -114,8 +106,9 @@ func (t *T) instruments(ls []wire.Listing) (out []*venue.Instrument) {
 			in := &venue.Instrument{Inst: venue.Inst(i + 1), Venue: ours, Product: venue.Product(i + 1), Symbol: l.Symbol, Name: "cards:" + l.Symbol, Kind: l.Kind, Status: l.Status,
 				Base: t.currency(l.Base), Quote: t.currency(l.Quote), Settle: t.currency(l.Settle), Chain: l.Chain, Depth: l.Depth, Checksum: l.Checksum, ChecksumDepth: l.ChecksumDepth,
 				PriceScale: p.PriceScale + 1, QtyScale: p.QtyScale, PriceText: p.PriceScale, QtyText: p.QtyScale, Multiplier: fixed.One}
-			in.Tick, in.Lot = fixed.Price(number(l.Tick, in.PriceScale)), fixed.Qty(number(l.Lot, in.QtyScale))
-			in.MinQty, in.MinNotional = fixed.Qty(number(l.MinQty, in.QtyScale)), fixed.Cash(number(l.MinNotional, fixed.CashScale))
+			rules, what, why := l.Rules(in.PriceScale, in.QtyScale)
+			require.Equal(t, venue.OK, why, what)
+			in.SetRules(rules)
 			out = append(out, in)
 		}
 	}

@@ -33,17 +33,31 @@ type slot struct {
 	quoted string
 	// frames counts the book messages taken; it is their Seq.
 	frames uint64
-	// pair is the status the venue stated last, said the one that the engine was told.
+	// pair is the status the venue stated last, or why we do not trade what it does; said and rules are what the engine was
+	// told.
 	pair, said venue.Status
+	why        venue.Reason
+	rules      venue.Rules
 }
 
 // newDecoder makes the decoder of one connection.
-func newDecoder(id venue.ID, ins []*venue.Instrument) wire.Decoder {
+func newDecoder(id venue.ID, ins []*venue.Instrument) *decoder {
 	d := &decoder{id: id, slots: make(map[string]*slot, len(ins)), system: venue.Trading}
 	for _, in := range ins {
-		s := &slot{in: in, quoted: in.Symbol + `"`, pair: in.Status, said: in.Status}
+		s := &slot{in: in, quoted: in.Symbol + `"`, pair: in.Status, said: in.Status, rules: in.Rules()}
 		d.slots[in.Symbol] = s
 		d.order = append(d.order, s)
+	}
+	return d
+}
+
+// after makes d go on from the decoder of the connection before, as to what the engine was told.
+func (d *decoder) after(before *decoder) *decoder {
+	if before != nil {
+		for i, s := range d.order {
+			b := before.order[i]
+			s.pair, s.said, s.why, s.rules = b.pair, b.said, b.why, b.rules
+		}
 	}
 	return d
 }

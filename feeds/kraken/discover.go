@@ -219,21 +219,28 @@ func (d *discoverer) assetPair(v *fastjson.Value) {
 
 // pair takes one entry of the v2 instrument channel.
 func (d *discoverer) pair(v *fastjson.Value) {
+	if l := listingOf(&d.doc, v); l.Symbol != "" {
+		d.known[l.Symbol] = l
+	}
+}
+
+// listingOf reads one pair of the instrument channel; its Symbol is "" when it is none.
+func listingOf(doc *wire.Doc, v *fastjson.Value) wire.Listing {
 	symbol := string(v.GetStringBytes("symbol"))
 	if symbol == "" || !v.Exists("price_precision") {
-		return
+		return wire.Listing{}
 	}
 	l := spot(symbol, string(v.GetStringBytes("base")), string(v.GetStringBytes("quote")))
 	l.PriceText, l.QtyText = uint8(v.GetUint("price_precision")), uint8(v.GetUint("qty_precision"))
-	l.Tick, l.Lot = d.plain(v.Get("price_increment"), l.PriceText), d.plain(v.Get("qty_increment"), l.QtyText)
-	l.MinQty, l.MinNotional = d.plain(v.Get("qty_min"), l.QtyText), d.plain(v.Get("cost_min"), uint8(v.GetUint("cost_precision")))
+	l.Tick, l.Lot = plain(doc, v.Get("price_increment"), l.PriceText), plain(doc, v.Get("qty_increment"), l.QtyText)
+	l.MinQty, l.MinNotional = plain(doc, v.Get("qty_min"), l.QtyText), plain(doc, v.Get("cost_min"), uint8(v.GetUint("cost_precision")))
 	l.Status = statusOf(v.GetStringBytes("status"))
-	d.known[symbol] = l
+	return l
 }
 
 // plain is a number as text without an exponent (the venue writes 1E-8); "" when it has more than n decimals.
-func (d *discoverer) plain(v *fastjson.Value, n uint8) string {
-	x, why := d.doc.Fixed(v, min(n, fixed.MaxScale))
+func plain(doc *wire.Doc, v *fastjson.Value, n uint8) string {
+	x, why := doc.Fixed(v, min(n, fixed.MaxScale))
 	if why != venue.OK {
 		return ""
 	}

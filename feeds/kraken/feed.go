@@ -69,6 +69,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 	if cfg.Limits == nil {
 		cfg.Limits = limits(cfg.Clock)
 	}
+	cfg.Instruments = wire.Copies(cfg.Instruments)
 	f := &live{cfg: cfg, ins: map[venue.Inst]*venue.Instrument{}}
 	var ids []venue.Inst
 	for _, in := range cfg.Instruments {
@@ -80,6 +81,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 	}
 	f.resyncs = wire.NewResyncs(wire.ResyncsConfig{Clock: cfg.Clock, Insts: ids, Ask: f.ask, Gap: 250 * venue.Millisecond, Again: 2 * venue.Second})
 	url := cfg.WS + path
+	var before *decoder // its own goroutine's, the reading one
 	sc := wire.SessionConfig{
 		Name: "kraken", Net: cfg.Net, Clock: cfg.Clock, TLS: cfg.TLS, Spin: cfg.Spin,
 		URL: func() string { return url }, Hello: func() [][]byte { return f.hello(ids) },
@@ -87,8 +89,11 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		Silence: silence, Dial: 10 * venue.Second, Write: 5 * venue.Second, MaxMessage: mostBytes,
 		Backoff: wire.Backoff{Min: 250 * venue.Millisecond, Max: 4 * venue.Second}, Proven: 2 * venue.Second,
 		Attempts: cfg.Limits.Connections, Leave: attemptsLeave, Messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second),
-		Decoder: func() wire.Decoder { return newDecoder(cfg.Venue, cfg.Instruments) },
-		Venue:   cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,
+		Decoder: func() wire.Decoder {
+			before = newDecoder(cfg.Venue, cfg.Instruments).after(before)
+			return before
+		},
+		Venue: cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,
 	}
 	sc.Backoff.Seed(cfg.Seed)
 	if cfg.Raw != nil {

@@ -290,11 +290,11 @@ func TestGateway_mapsTheVenuesRefusals(t *testing.T) {
 		_, ok := d.held(c)
 		require.False(t, ok)
 	}
-	require.True(t, d.sim.SetStatus("BTC/USD", "post_only"))
+	require.True(t, d.sim.Change("BTC/USD", venuesim.Change{Status: venue.PostOnlyMode}))
 	c := d.order()
 	d.out(c)
 	require.Equal(t, venue.InstrumentHalted, d.sees(c, venue.RejectedReport).Reason)
-	require.True(t, d.sim.SetStatus("BTC/USD", "online"))
+	require.True(t, d.sim.Change("BTC/USD", venuesim.Change{Status: venue.Trading}))
 	c = d.order()
 	d.out(d.about(c, venue.Cancel))
 	require.Equal(t, venue.UnknownTarget, d.sees(c, venue.CancelRejected).Reason)

@@ -24,6 +24,7 @@ import (
 	"bytes"
 	"strings"
 
+	"oneprice/books/venue"
 	"oneprice/feeds/wire"
 )
 
@@ -32,14 +33,15 @@ const defaultDepth = 10
 
 // Adapter is the venue as the catalogue knows it.
 var Adapter = wire.Adapter{
-	Name:     "kraken",
-	Detect:   detect,
-	Discover: func() wire.Discoverer { return newDiscoverer() },
-	Listings: listings(),
-	Load:     load,
-	Decoder:  newDecoder,
-	Limits:   limits,
-	Feed:     newFeed,
+	Name:      "kraken",
+	Detect:    detect,
+	Discover:  func() wire.Discoverer { return newDiscoverer() },
+	Listings:  listings(),
+	Load:      load,
+	Decoder:   func(id venue.ID, ins []*venue.Instrument) wire.Decoder { return newDecoder(id, ins) },
+	Announces: true,
+	Limits:    limits,
+	Feed:      newFeed,
 	Gateway: func(cfg wire.GatewayConfig) (wire.Gateway, error) {
 		tier, err := ParseTier(cfg.Tier)
 		if err != nil {

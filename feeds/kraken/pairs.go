@@ -16,7 +16,7 @@ func load(ctx context.Context, cfg wire.FeedConfig) ([]wire.Listing, error) {
 	if cfg.REST == "" {
 		cfg.REST = publicREST
 	}
-	body, err := wire.Fetch(ctx, &cfg, "kraken", cfg.REST+"/0/public/AssetPairs")
+	body, err := wire.Fetch(ctx, &cfg, "kraken", cfg.REST+"/0/public/AssetPairs", 1)
 	if err != nil {
 		return nil, err
 	}

@@ -25,34 +25,34 @@ func statusOf(text []byte) venue.Status {
 	return venue.Halted
 }
 
-// pairs takes the instrument channel: the status and the grid of the pairs in the table.
+// pairs takes the instrument channel: the status and the rules of the pairs in the table. A checksum is of the text, so a
+// pair that is printed with other decimals cannot be followed any more.
 func (d *decoder) pairs(recv venue.Nanos, list []*fastjson.Value) venue.Reason {
 	all := venue.Ignored
 	for _, v := range list {
-		s := d.find(v)
-		if s == nil {
+		s, l := d.find(v), listingOf(&d.doc, v)
+		if s == nil || l.Symbol == "" {
 			continue
 		}
-		s.pair = statusOf(v.GetStringBytes("status"))
-		if !d.sameGrid(s.in, v) {
+		rules, _, why := l.Rules(s.in.PriceScale, s.in.QtyScale)
+		if why == venue.OK && (l.PriceText != s.in.PriceText || l.QtyText != s.in.QtyText) {
+			why = venue.OffScale
+		}
+		s.pair, s.why = l.Status, why
+		if why != venue.OK {
 			s.pair = venue.Halted
+		} else if s.in.Tick > 0 && rules != s.rules { // a pair known from data alone has none to change
+			s.rules = rules
+			e := d.frames.Add()
+			e.SetRules(d.id, s.in.Inst, rules, recv)
+			e.Flags = 0 // Last belongs to the end of the message
+			all = venue.OK
 		}
 		if d.say(recv, s) {
 			all = venue.OK
 		}
 	}
 	return all
-}
-
-// sameGrid reports whether the tick and lot that v states are the instrument's. An instrument without a tick or lot (one
-// known from data alone) takes any.
-func (d *decoder) sameGrid(in *venue.Instrument, v *fastjson.Value) bool {
-	tick, why := d.doc.Fixed(v.Get("price_increment"), in.PriceScale)
-	if why != venue.OK || in.Tick != 0 && tick != int64(in.Tick) {
-		return false
-	}
-	lot, why := d.doc.Fixed(v.Get("qty_increment"), in.QtyScale)
-	return why == venue.OK && (in.Lot == 0 || lot == int64(in.Lot))
 }
 
 // venueStatus takes the status of the whole venue.
@@ -69,7 +69,7 @@ func (d *decoder) venueStatus(recv venue.Nanos, text []byte) venue.Reason {
 
 // say tells the engine when the status in force, the system's unless that is Trading, is not the one it knows.
 func (d *decoder) say(recv venue.Nanos, s *slot) bool {
-	now := s.pair
+	now, why := s.pair, s.why
 	if d.system != venue.Trading && now == venue.Trading {
 		now = d.system
 	}
@@ -78,7 +78,7 @@ func (d *decoder) say(recv venue.Nanos, s *slot) bool {
 	}
 	s.said = now
 	e := d.frames.Add()
-	e.SetStatus(d.id, s.in.Inst, now, recv)
+	e.SetStatus(d.id, s.in.Inst, now, why, recv)
 	e.Flags = 0 // Last belongs to the end of the message
 	return true
 }

@@ -27,6 +27,19 @@ type PairConfig struct {
 	// two, For how long one lasts.
 	Dislocation int64
 	Every, For  venue.Nanos
+	// Changes are what the venue changes while it trades, in the order of their times.
+	Changes []Change
+}
+
+// Change is what a venue changes of a pair while it trades. Orders that stand stay where they are.
+type Change struct {
+	// After the first act of the pair.
+	After venue.Nanos
+	// Status is the one from then on; Unlisted: the venue lists the pair no more.
+	Status venue.Status
+	// Tick and Lot are those from then on; 0 keeps them.
+	Tick fixed.Price
+	Lot  fixed.Qty
 }
 
 // FlowOwner marks the orders of the flow; clients have other owners.
@@ -35,10 +48,13 @@ const FlowOwner = 0
 // Pair is the market of one instrument.
 type Pair struct {
 	PairConfig
-	Book *match.Book
-	rnd  *rand.Rand
-	ids  []uint64 // live orders of the flow, in no order
-	next uint64
+	// Status is what the venue states of the pair now. While it does not trade freely, the flow does nothing.
+	Status venue.Status
+	began  venue.Nanos
+	Book   *match.Book
+	rnd    *rand.Rand
+	ids    []uint64 // live orders of the flow, in no order
+	next   uint64
 	// off is the venue's current error against the fair value, in ticks, until an instant.
 	off      int64
 	offUntil venue.Nanos
@@ -51,7 +67,30 @@ const firstFlowID = 1 << 48
 
 // NewPair makes an empty market.
 func NewPair(seed uint64, cfg PairConfig) *Pair {
-	return &Pair{PairConfig: cfg, Book: match.New(), rnd: rand.New(rand.NewPCG(seed, 0xf10)), next: firstFlowID}
+	return &Pair{PairConfig: cfg, Status: venue.Trading, Book: match.New(), rnd: rand.New(rand.NewPCG(seed, 0xf10)), next: firstFlowID}
+}
+
+// Changed makes the changes whose time has come, and reports whether there were any.
+func (p *Pair) Changed(now venue.Nanos) (any bool) {
+	if p.began == 0 {
+		p.began = now
+	}
+	for len(p.Changes) > 0 && now-p.began >= p.Changes[0].After {
+		p.Change(p.Changes[0])
+		p.Changes, any = p.Changes[1:], true
+	}
+	return any
+}
+
+// Change makes one now, whatever its time.
+func (p *Pair) Change(c Change) {
+	p.Status = c.Status
+	if c.Tick > 0 {
+		p.Tick = c.Tick
+	}
+	if c.Lot > 0 {
+		p.Lot = c.Lot
+	}
 }
 
 // Seen is the venue's own idea of the fair price at an instant, on a tick.
@@ -106,6 +145,9 @@ func (p *Pair) Fill(now venue.Nanos, do func(*match.Result)) {
 
 // Act lets the flow do one thing: take or pull what stands on the wrong side of its value, else add, cancel, or trade.
 func (p *Pair) Act(now venue.Nanos, do func(*match.Result)) {
+	if p.Status != venue.Trading {
+		return
+	}
 	mid := p.Seen(now)
 	for _, s := range []venue.Side{venue.Buy, venue.Sell} {
 		b := p.Book.Best(s)

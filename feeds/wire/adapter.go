@@ -45,9 +45,13 @@ type Adapter struct {
 	Discover func() Discoverer
 	// Listings is the shipped instrument table, as old as it says.
 	Listings []Listing
-	// Load asks the venue for every instrument that it lists now. Of cfg, Net, Clock, TLS and REST are used. It needs no key.
+	// Load asks the venue for the instruments that it lists now: every one, or, where cfg names Instruments, those at least.
+	// Of cfg, Net, Clock, TLS, REST and Limits are used. It needs no key.
 	// A failure is an *Error.
 	Load func(ctx context.Context, cfg FeedConfig) ([]Listing, error)
+	// Announces says that Feed tells every change of status and rules of its instruments by itself, so that Load need not be
+	// asked again.
+	Announces bool
 	// Decoder makes the decoder of one connection for these instruments (each with its Inst set).
 	Decoder func(id venue.ID, ins []*venue.Instrument) Decoder
 	// Limits makes a fresh set of what the venue allows one address, less a margin.

@@ -43,6 +43,9 @@ type FeedConfig struct {
 	Snapshots venue.Sink
 	// Touches and Trades ask for the venue's own touch and for public trades beside the book.
 	Touches, Trades bool
+	// Changed, where not nil, hears that the venue has announced a change of its instruments which it does not state in full,
+	// so that Load has to be asked. Called from the feed's goroutines, so it must not wait.
+	Changed func()
 	// Raw, where not nil, sees every message before it is decoded: kind is ws or rest. Called from the feed's goroutines.
 	Raw func(kind, conn, request string, recv venue.Nanos, msg []byte)
 	// Report, where not nil, hears every fault of the edge. Called from the feed's goroutines, so it must not wait.

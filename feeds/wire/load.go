@@ -16,13 +16,23 @@ const (
 	loadMax    = 64 << 20
 )
 
-// Fetch asks a venue one public question: cfg's Net, TLS and Clock lead to it. A failure is an *Error.
-func Fetch(ctx context.Context, cfg *FeedConfig, name, address string) ([]byte, error) {
+// Fetch asks a venue one public question, of a weight in cfg's Limits, where those have one: cfg's Net, TLS and Clock lead to
+// it. A failure is an *Error.
+func Fetch(ctx context.Context, cfg *FeedConfig, name, address string, weight int64) ([]byte, error) {
 	client := http.Client{Transport: &http.Transport{DialContext: cfg.Net.DialContext, TLSClientConfig: cfg.TLS}}
 	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(loadWithin))
 	defer cancel()
 	fault := func(k Kind, err error) error { return &Error{name, "load instruments", k, err} }
+	budget := (*Limiter)(nil)
+	if cfg.Limits != nil {
+		budget = cfg.Limits.Weight
+	}
+	if budget != nil {
+		if err := budget.Wait(ctx, weight); err != nil {
+			return nil, fault(RateLimited, err)
+		}
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fault(Refused, err)
@@ -37,6 +47,9 @@ func Fetch(ctx context.Context, cfg *FeedConfig, name, address string) ([]byte, 
 	case err != nil:
 		return nil, fault(Transient, fmt.Errorf("%s: %w", address, err))
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusTeapot:
+		if budget != nil {
+			budget.Close(retryAfter(resp.Header))
+		}
 		return nil, fault(RateLimited, fmt.Errorf("%s: %s", address, resp.Status))
 	case resp.StatusCode >= 400 && resp.StatusCode < 500:
 		return nil, fault(Refused, fmt.Errorf("%s: %s: %.300s", address, resp.Status, body))

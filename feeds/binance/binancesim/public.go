@@ -107,18 +107,23 @@ func (s *Sim) exchangeInfo(q url.Values) ([]byte, *failure) {
 // named are the pairs that a request names: one, a JSON list, or all.
 func (s *Sim) named(symbol, symbols string) ([]*pair, *failure) {
 	var names []string
+	var out []*pair
 	switch {
 	case symbol != "":
 		names = []string{symbol}
 	case symbols == "":
-		return s.pairs, nil
+		for _, p := range s.pairs {
+			if p.Status != venue.Unlisted {
+				out = append(out, p)
+			}
+		}
+		return out, nil
 	case json.Unmarshal([]byte(symbols), &names) != nil:
 		return nil, fail(-1100, "Illegal characters found in parameter 'symbols'.")
 	}
-	var out []*pair
 	for _, n := range names {
 		p := s.pair(n)
-		if p == nil {
+		if p == nil || p.Status == venue.Unlisted {
 			return nil, fail(-1121, "Invalid symbol.")
 		}
 		out = append(out, p)
@@ -136,7 +141,14 @@ func (p *pair) listing(m []byte) []byte {
 	if p.kind == COINM {
 		status = "contractStatus"
 	}
-	m = fmt.Appendf(m, `{"symbol":%q,%q:"TRADING","baseAsset":%q,"quoteAsset":%q,`, p.Symbol, status, base, quote)
+	word := "HALT"
+	switch p.Status {
+	case venue.Trading:
+		word = "TRADING"
+	case venue.CancelOnly:
+		word = "CANCEL_ONLY"
+	}
+	m = fmt.Appendf(m, `{"symbol":%q,%q:%q,"baseAsset":%q,"quoteAsset":%q,`, p.Symbol, status, word, base, quote)
 	if p.kind == Spot {
 		m = append(m, `"baseAssetPrecision":8,"quotePrecision":8,"quoteAssetPrecision":8,"baseCommissionPrecision":8,"quoteCommissionPrecision":8,`...)
 		m = append(m, `"orderTypes":["LIMIT","LIMIT_MAKER","MARKET","STOP_LOSS_LIMIT"],"icebergAllowed":false,"ocoAllowed":false,"quoteOrderQtyMarketAllowed":true,`...)

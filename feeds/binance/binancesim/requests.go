@@ -229,6 +229,10 @@ func (q params) need(names ...string) *failure {
 func (s *Sim) filters(o *order) *failure {
 	mid := o.p.Book.Best(o.side.Other()).Price
 	switch {
+	case o.p.Status != venue.Trading && o.future():
+		return fail(-4140, "Invalid symbol status for opening position.")
+	case o.p.Status != venue.Trading:
+		return fail(-2010, "Market is closed.")
 	case o.typ != market && mid > 0 && (o.price > 5*mid || o.price < mid/5):
 		return fail(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
 	case o.qty > maxQty*fixed.Qty(fixed.Pow10(o.p.QtyScale)) && o.future():

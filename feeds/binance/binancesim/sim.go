@@ -199,6 +199,7 @@ func (s *Sim) Run(ctx context.Context) error {
 	now := s.cfg.Clock.Now()
 	for _, p := range s.pairs {
 		p.Fair.Advance(now)
+		p.Changed(now)
 		p.Fill(now, func(r *match.Result) { p.note(r, now) })
 	}
 	s.mu.Unlock()
@@ -325,6 +326,17 @@ func (s *Sim) Freeze(symbol string, on bool) bool {
 	p := s.pair(symbol)
 	if p != nil {
 		p.frozen = on
+	}
+	return p != nil
+}
+
+// Change changes the status or the grid of a pair, as Pairs' Changes do at their times. It reports whether the symbol is known.
+func (s *Sim) Change(symbol string, c venuesim.Change) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.pair(symbol)
+	if p != nil {
+		p.Change(c)
 	}
 	return p != nil
 }

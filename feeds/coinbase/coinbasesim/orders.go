@@ -149,6 +149,10 @@ func (s *Sim) read(a *account, q *createRequest) (*order, reply) {
 func (s *Sim) fits(p *product, price fixed.Price, size fixed.Qty) string {
 	least := fixed.Decimal(fixed.Cash(fixed.One), fixed.CashScale) // quote_min_size
 	switch {
+	case p.Status == venue.Unlisted:
+		return "UNTRADABLE_PRODUCT"
+	case !p.Status.Rests():
+		return "ORDER_ENTRY_DISABLED"
 	case price%p.Tick != 0:
 		return "INVALID_PRICE_PRECISION"
 	case size%p.Lot != 0:

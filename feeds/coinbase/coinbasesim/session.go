@@ -18,6 +18,7 @@ type subscriber struct {
 	serial, next           uint64 // the connection's place among all, and its next sequence_num
 	opened                 venue.Nanos
 	books, trades, tickers []bool
+	statuses               []bool
 	beats, subscribed      bool
 	account                *account // whose orders it follows
 	kept                   []byte   // a report that ReorderReport holds back, since
@@ -43,7 +44,7 @@ func (s *Sim) session(c *venuesim.Conn, _ *http.Request) {
 		return
 	}
 	n := len(s.products)
-	x := &subscriber{conn: c, opened: s.cfg.Clock.Now(), books: make([]bool, n), trades: make([]bool, n), tickers: make([]bool, n)}
+	x := &subscriber{conn: c, opened: s.cfg.Clock.Now(), books: make([]bool, n), trades: make([]bool, n), tickers: make([]bool, n), statuses: make([]bool, n)}
 	s.mu.Lock()
 	s.serial++
 	x.serial = s.serial
@@ -98,7 +99,7 @@ func (s *Sim) control(x *subscriber, m []byte) (why string) {
 	if q.Channel == "user" {
 		return s.user(x, q, on, now)
 	}
-	flags := map[string][]bool{"level2": x.books, "market_trades": x.trades, "ticker": x.tickers}[q.Channel]
+	flags := map[string][]bool{"level2": x.books, "market_trades": x.trades, "ticker": x.tickers, "status": x.statuses}[q.Channel]
 	if flags == nil {
 		return fmt.Sprintf("channel %s is not supported", q.Channel)
 	}
@@ -164,6 +165,8 @@ func (s *Sim) first(x *subscriber, channel string, i int, now venue.Nanos) {
 		x.send(channel, now, tradeEvent("snapshot", p.history))
 	case "ticker":
 		x.send(channel, now, p.ticker("snapshot"))
+	case "status":
+		x.send(channel, now, s.statuses("snapshot", []int{i}))
 	}
 }
 
@@ -189,6 +192,7 @@ func (s *Sim) subscribed(x *subscriber, now venue.Nanos) string {
 	list("level2", s.names(x.books))
 	list("market_trades", s.names(x.trades))
 	list("ticker", s.names(x.tickers))
+	list("status", s.names(x.statuses))
 	x.conn.Reply(x.envelope("subscriptions", now, append(m, `}}`...)))
 	return ""
 }
@@ -222,10 +226,60 @@ func (s *Sim) productList() []byte {
 		tick, lot := fixed.Append(nil, int64(p.Tick), p.PriceScale), fixed.Append(nil, int64(p.Lot), p.QtyScale)
 		m = fmt.Appendf(m, `{"product_id":%q,"price":"%s","base_increment":"%s","quote_increment":"%s","price_increment":"%s","quote_min_size":"1","quote_max_size":"150000000",`,
 			p.Symbol, fixed.Append(nil, int64(p.last), p.PriceScale), lot, tick, tick)
-		m = fmt.Appendf(m, `"base_min_size":"%s","base_max_size":"3400","is_disabled":false,"status":"online","cancel_only":false,"limit_only":false,"post_only":false,`, lot)
-		m = fmt.Appendf(m, `"trading_disabled":false,"auction_mode":false,"view_only":false,"product_type":"SPOT","base_currency_id":%q,"quote_currency_id":%q,"alias":"","alias_to":[]}`, base, quote)
+		m = fmt.Appendf(m, `"base_min_size":"%s","base_max_size":"3400","is_disabled":false,"status":%q,"cancel_only":%t,"limit_only":%t,"post_only":%t,`,
+			lot, p.word(), p.Status == venue.CancelOnly, p.Status == venue.LimitOnly, p.Status == venue.PostOnlyMode)
+		m = fmt.Appendf(m, `"trading_disabled":%t,"auction_mode":false,"view_only":false,"product_type":"SPOT","base_currency_id":%q,"quote_currency_id":%q,"alias":"","alias_to":[]}`,
+			p.Status == venue.Halted, base, quote)
 	}
 	return fmt.Appendf(m, `],"num_products":%d}`, len(s.products))
+}
+
+// word is the product's status, of which the flags of the product list say more.
+func (p *product) word() string {
+	if p.Status == venue.Unlisted {
+		return "delisted"
+	}
+	return "online"
+}
+
+// statuses is an event of the status channel about some products: it has no flags and no price increment.
+func (s *Sim) statuses(kind string, which []int) []byte {
+	m := fmt.Appendf(nil, `{"type":%q,"products":[`, kind)
+	for n, i := range which {
+		p := s.products[i]
+		base, quote, _ := strings.Cut(p.Symbol, "-")
+		if n > 0 {
+			m = append(m, ',')
+		}
+		tick, lot := fixed.Append(nil, int64(p.Tick), p.PriceScale), fixed.Append(nil, int64(p.Lot), p.QtyScale)
+		m = fmt.Appendf(m, `{"product_type":"SPOT","id":%q,"base_currency":%q,"quote_currency":%q,"base_increment":"%s","quote_increment":"%s","display_name":"%s/%s",`,
+			p.Symbol, base, quote, lot, tick, base, quote)
+		m = fmt.Appendf(m, `"status":%q,"status_message":%q,"min_market_funds":"1"}`, p.word(), p.Status)
+	}
+	return append(m, `]}`...)
+}
+
+// listed tells the subscribers of the status channel what holds now of a product.
+func (s *Sim) listed(i int, now venue.Nanos) {
+	for _, x := range s.subs {
+		if x.statuses[i] {
+			x.send("status", now, s.statuses("update", []int{i}))
+		}
+	}
+}
+
+// Change changes the status or the grid of a product, as Pairs' Changes do at their times. It reports whether the symbol is
+// known.
+func (s *Sim) Change(symbol string, c venuesim.Change) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.products, func(p *product) bool { return p.Symbol == symbol })
+	if i < 0 {
+		return false
+	}
+	s.products[i].Change(c)
+	s.listed(i, s.cfg.Clock.Now())
+	return true
 }
 
 // tooMany is the venue's answer to too many requests.

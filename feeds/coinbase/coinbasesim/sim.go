@@ -155,6 +155,9 @@ func (s *Sim) step(now venue.Nanos) {
 	s.debt %= 1000
 	for i, p := range s.products {
 		p.Fair.Advance(now)
+		if p.Changed(now) {
+			s.listed(i, now)
+		}
 		for range acts {
 			p.Act(now, func(r *match.Result) { s.happened(i, r, now) })
 		}

@@ -9,6 +9,7 @@ import (
 
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
+	"oneprice/feeds/venuesim"
 )
 
 // AccountConfig is one account of the simulator. Rates are fractions: 0.0025 is 25 basis points.
@@ -221,21 +222,24 @@ func (s *Sim) account(key string) *account {
 	return nil
 }
 
-// SetStatus changes what a pair may be used for: online, cancel_only, post_only, limit_only, maintenance. It reports whether
-// the symbol is known.
-func (s *Sim) SetStatus(symbol, status string) bool {
+// Change changes the status or the grid of a pair, as Pairs' Changes do at their times. It reports whether the symbol is known.
+func (s *Sim) Change(symbol string, c venuesim.Change) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.find(symbol)
 	if p == nil {
 		return false
 	}
-	p.status = status
-	now := s.cfg.Clock.Now()
+	p.Change(c)
+	s.listed(s.cfg.Clock.Now())
+	return true
+}
+
+// listed tells the subscribers of the instrument channel what holds now.
+func (s *Sim) listed(now venue.Nanos) {
 	for _, x := range s.subs {
 		if x.status {
 			x.reply(s.instruments("update"), now)
 		}
 	}
-	return true
 }

@@ -236,10 +236,8 @@ func (s *Sim) enter(o *order, now venue.Nanos) string {
 	switch {
 	case open >= limitsOf[a.Tier].open:
 		return "EOrder:Orders limit exceeded"
-	case p.status == "cancel_only" || p.status == "maintenance":
-		return "EService:Market in " + p.status + " mode"
-	case p.status == "post_only" && !o.post, p.status == "limit_only" && o.price == 0:
-		return "EService:Market in " + p.status + " mode"
+	case !p.Status.Rests(), p.Status == venue.PostOnlyMode && !o.post, p.Status == venue.LimitOnly && o.price == 0:
+		return "EService:Market in " + statusWords[p.Status] + " mode"
 	}
 	if !s.spend(a, o.pair, 1, now) {
 		return "EOrder:Rate limit exceeded"

@@ -30,7 +30,6 @@ type pair struct {
 	last    fixed.Price
 	volume  fixed.Qty
 	frozen  bool
-	status  string // as the instrument channel says it
 
 	said  [4096]state // states published, by checksum
 	nSaid int
@@ -56,7 +55,7 @@ type reached struct {
 }
 
 func newPair(seed uint64, cfg venuesim.PairConfig) *pair {
-	return &pair{Pair: venuesim.NewPair(seed, cfg), views: make([]view, len(depths)), status: "online"}
+	return &pair{Pair: venuesim.NewPair(seed, cfg), views: make([]view, len(depths))}
 }
 
 // note takes the trades of an act and returns them as the trade channel lists them.

@@ -266,6 +266,10 @@ func (s *Sim) answer(q *request, method, more string, in venue.Nanos) []byte {
 	return fmt.Appendf(m, `"time_in":%q,"time_out":%q}`, stamp(in), stamp(s.cfg.Clock.Now()))
 }
 
+// statusWords are the venue's words for what a pair may be used for.
+var statusWords = [...]string{venue.Unlisted: "delisted", venue.Trading: "online", venue.CancelOnly: "cancel_only", venue.PostOnlyMode: "post_only",
+	venue.LimitOnly: "limit_only", venue.ReduceOnly: "reduce_only", venue.Halted: "maintenance"}
+
 // instruments is a message of the instrument channel.
 func (s *Sim) instruments(kind string) []byte {
 	m := fmt.Appendf(nil, `{"channel":"instrument","type":%q,"data":{"assets":[],"pairs":[`, kind)
@@ -276,7 +280,7 @@ func (s *Sim) instruments(kind string) []byte {
 		}
 		tick, lot := fixed.Append(nil, int64(p.Tick), p.PriceScale), fixed.Append(nil, int64(p.Lot), p.QtyScale)
 		m = fmt.Appendf(m, `{"symbol":%q,"base":%q,"quote":%q,"status":%q,"qty_precision":%d,"qty_increment":%s,"price_precision":%d,"price_increment":%s,`,
-			p.Symbol, base, quote, p.status, p.QtyScale, lot, p.PriceScale, tick)
+			p.Symbol, base, quote, statusWords[p.Status], p.QtyScale, lot, p.PriceScale, tick)
 		m = fmt.Appendf(m, `"cost_precision":5,"cost_min":0.50,"marginable":false,"has_index":true,"qty_min":%s}`, lot)
 	}
 	return append(m, `]}}`...)
@@ -296,7 +300,7 @@ func (s *Sim) assetPairs(w http.ResponseWriter, _ *http.Request) {
 		tick, lot := fixed.Append(nil, int64(p.Tick), p.PriceScale), fixed.Append(nil, int64(p.Lot), p.QtyScale)
 		m = fmt.Appendf(m, `%q:{"altname":%q,"wsname":%q,"base":%q,"quote":%q,"pair_decimals":%d,"lot_decimals":%d,"cost_decimals":5,`,
 			base+quote, base+quote, base+"/"+quote, base, quote, p.PriceScale, p.QtyScale)
-		m = fmt.Appendf(m, `"ordermin":"%s","costmin":"0.5","tick_size":"%s","status":%q,"fees":[[0,0.4],[10000,0.35]],"fees_maker":[[0,0.25],[10000,0.2]],"fee_volume_currency":"ZUSD"}`, lot, tick, p.status)
+		m = fmt.Appendf(m, `"ordermin":"%s","costmin":"0.5","tick_size":"%s","status":%q,"fees":[[0,0.4],[10000,0.35]],"fees_maker":[[0,0.25],[10000,0.2]],"fee_volume_currency":"ZUSD"}`, lot, tick, statusWords[p.Status])
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(append(m, `}}`...)) // a client that has gone is no business of the venue

@@ -148,6 +148,9 @@ func (s *Sim) step(now venue.Nanos) {
 	s.debt %= 1000
 	for i, p := range s.pairs {
 		p.Fair.Advance(now)
+		if p.Changed(now) {
+			s.listed(now)
+		}
 		for range acts {
 			p.Act(now, func(r *match.Result) { s.happened(i, r, now) })
 		}

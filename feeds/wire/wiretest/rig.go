@@ -128,6 +128,8 @@ func (r *Rig) apply(ev []venue.Event) {
 			o = b.ApplyTouch(e)
 		case venue.Trade:
 			r.Trades++
+		case venue.TickChange:
+			o = b.Admit(e.Rules().Tick)
 		case venue.Gap:
 			o = b.Invalidate(venue.Reason(e.W[0]))
 		}

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"oneprice/books/desk"
+	"oneprice/books/venue"
+)
+
+// What a venue changes of an instrument while it trades reaches Step as an event, and holds from the very drain that brings
+// it: the gate and the strategies read the instrument itself. Orders that stood before and may not stand now are cancelled
+// here, without the strategies' help, and again until they are gone. Feeds tell the state and not the change, so an event
+// that says what is known already is passed over without a record.
+
+// status takes another status.
+func (e *Engine) status(x *venue.Event) {
+	in := e.d.Instruments[x.Inst]
+	if in.Status == x.Status() {
+		return
+	}
+	in.Status = x.Status()
+	e.record().SetListed(in, x.Why())
+	e.touch(x.Inst)
+	if !in.Status.Rests() {
+		e.weeding = true
+		e.weed(x.Inst)
+	}
+}
+
+// rules takes another grid and other bounds.
+func (e *Engine) rules(x *venue.Event) {
+	in := e.d.Instruments[x.Inst]
+	before := in.Tick
+	if in.Rules() == x.Rules() {
+		return
+	}
+	in.SetRules(x.Rules())
+	e.record().SetListed(in, venue.OK)
+	e.touch(x.Inst)
+	e.trust(x.Inst, e.d.Books[x.Inst].Admit(in.Tick))
+	if in.Tick != before {
+		e.weeding = true
+		e.weed(x.Inst)
+	}
+}
+
+// fees takes other fees.
+func (e *Engine) fees(x *venue.Event) {
+	in := e.d.Instruments[x.Inst]
+	if in.Fees == x.Fees() {
+		return
+	}
+	in.Fees = x.Fees()
+	e.gate.OnFees(x.Inst, e.d)
+	e.record().SetListed(in, venue.OK)
+	e.touch(x.Inst)
+}
+
+// clock takes a measured offset. Beyond the limit the gate refuses what is new at the venue, and what stands there is
+// cancelled: its age, its deadlines and the lag of its books are then measured wrongly.
+func (e *Engine) clock(x *venue.Event) {
+	before := e.gate.Apart(x.Venue)
+	e.gate.OnClock(x.Venue, venue.Nanos(x.W[0]))
+	now := e.gate.Apart(x.Venue)
+	if now == before {
+		return
+	}
+	e.record().SetClock(x.Venue, venue.Nanos(x.W[0]), venue.Nanos(x.W[1]), e.gate.MaxOffset(x.Venue), now)
+	if now {
+		e.weeding = true
+		e.cancelAll(x.Venue)
+	}
+}
+
+// weed cancels the orders of an instrument that must not stand.
+func (e *Engine) weed(i venue.Inst) {
+	live := e.d.Live[i]
+	for k := range live {
+		if o := &e.d.Orders[live[k]]; e.unwanted(o) {
+			e.cancel(o)
+		}
+	}
+}
+
+// unwanted reports whether an order must not stand: its venue is killed or its clock lies apart, its instrument lets nothing
+// rest, or its price is not on the grid any more, so that it could not be amended. But for a kill a stop stands: it protects.
+func (e *Engine) unwanted(o *desk.Order) bool {
+	if e.killed && e.gate.Killed(o.Venue) {
+		return true
+	}
+	if !e.weeding || o.Role == venue.RoleStop {
+		return false
+	}
+	in := e.d.Instruments[o.Inst]
+	return e.gate.Apart(o.Venue) || !in.Status.Rests() || in.Tick > 0 && o.Price%in.Tick != 0
+}
