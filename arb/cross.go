@@ -31,16 +31,22 @@ type leg struct {
 	net fixed.Rate
 	// keep is what is left of one bought base unit; less than One where the fee is charged in base.
 	keep fixed.Rate
+	// whole: one unit of it delivers one of base.
+	whole bool
+	// cash is what affords was last asked for, reach the price × quantity that it surely pays for.
+	cash  fixed.Cash
+	reach uint64
 }
 
 func newLeg(in *venue.Instrument, side venue.Side) leg {
 	l := leg{in: in, inst: in.Inst, side: side, net: fixed.One - in.Fees.Taker, keep: fixed.One}
+	l.whole = in.Contract == venue.Linear && in.Multiplier == fixed.One
 	if side == venue.Sell {
 		return l
 	}
 	l.net = fixed.One + in.Fees.Taker
 	if in.Fees.In == venue.FeeInBase && in.Kind == venue.Spot && in.Fees.Taker > 0 {
-		l.keep = fixed.One - in.Fees.Taker
+		l.keep, l.whole = fixed.One-in.Fees.Taker, false
 		v, _ := fixed.MulDiv(int64(fixed.One), int64(fixed.One), int64(l.keep), fixed.Up)
 		l.net = fixed.Rate(v)
 	}

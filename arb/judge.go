@@ -18,7 +18,7 @@ func (s *Strategy) judge(d *desk.Desk, k uint32, out *desk.Out) {
 	ok := true
 	for i := range c.n {
 		l := &c.legs[i]
-		t := s.touches[l.inst]
+		t := &s.touches[l.inst]
 		v := t.bid
 		if l.side == venue.Buy {
 			v = t.ask

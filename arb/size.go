@@ -105,7 +105,7 @@ func (s *Strategy) size(d *desk.Desk, c *cross) fixed.Qty {
 			if v := c.common(k, w[k].sum, &p); v < depth {
 				depth, at = v, k
 			}
-			bound = min(bound, s.cap(d, c, k, &p, w[k].first))
+			bound = min(bound, s.cap(d, c, k, &p, w[k].first, bound))
 		}
 		most = max(most, min(depth, bound))
 		if depth >= bound || !w[at].next(&c.legs[at]) {
@@ -116,10 +116,14 @@ func (s *Strategy) size(d *desk.Desk, c *cross) fixed.Qty {
 	return most
 }
 
-// cap is the common size that limits and balances allow leg k at its price; first is the best one of its book.
-func (s *Strategy) cap(d *desk.Desk, c *cross, k uint8, p *prices, first fixed.Price) fixed.Qty {
+// cap is the common size that limits and balances allow leg k at its price; first is the best one of its book, and more
+// than bound is not wanted.
+func (s *Strategy) cap(d *desk.Desk, c *cross, k uint8, p *prices, first fixed.Price, bound fixed.Qty) fixed.Qty {
 	l := &c.legs[k]
 	v := fixed.Qty(fixed.Limit)
+	if c.form != triangle {
+		v = bound // the common size is the leg's own
+	}
 	if l.in.MaxQty > 0 {
 		if b, ok := l.makes(p[k], l.in.MaxQty); ok {
 			v = min(v, b)
@@ -144,7 +148,9 @@ func (s *Strategy) cap(d *desk.Desk, c *cross, k uint8, p *prices, first fixed.P
 		if l.in.Contract == venue.Inverse && l.side == venue.Sell {
 			at = first // contracts have one notional at every price: the highest makes the fewest coins of it
 		}
-		v = min(v, l.buys(at, cash))
+		if !l.affords(at, v, cash) {
+			v = min(v, l.buys(at, cash))
+		}
 	}
 	return c.common(k, v, p)
 }

@@ -1,6 +1,9 @@
 package arb
 
 import (
+	"math"
+	"math/bits"
+
 	"oneprice/books"
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
@@ -9,6 +12,13 @@ import (
 
 // makes is what q of the leg's instrument at price p delivers in base units, fee in base taken off, rounded down.
 func (l *leg) makes(p fixed.Price, q fixed.Qty) (fixed.Qty, bool) {
+	if l.whole {
+		return q, true
+	}
+	return l.converts(p, q)
+}
+
+func (l *leg) converts(p fixed.Price, q fixed.Qty) (fixed.Qty, bool) {
 	b, ok := l.in.BaseQty(p, q, fixed.Down)
 	if !ok || l.keep == fixed.One {
 		return b, ok
@@ -20,6 +30,9 @@ func (l *leg) makes(p fixed.Price, q fixed.Qty) (fixed.Qty, bool) {
 // needs is the quantity of the instrument that delivers base units at price p, rounded down. What a fee in base takes is
 // added rounded up, so that makes gives the same base back and not a unit less.
 func (l *leg) needs(p fixed.Price, base fixed.Qty) (fixed.Qty, bool) {
+	if l.whole {
+		return base, true
+	}
 	if l.keep != fixed.One {
 		v, ok := fixed.MulDiv(int64(base), int64(fixed.One), int64(l.keep), fixed.Up)
 		if !ok {
@@ -37,6 +50,24 @@ func (l *leg) buys(p fixed.Price, cash fixed.Cash) fixed.Qty {
 		return fixed.Limit
 	}
 	return fixed.Qty(v)
+}
+
+// affords reports whether base is surely not more than buys(p, cash), by a kept bound on price × quantity instead of a
+// division.
+func (l *leg) affords(p fixed.Price, base fixed.Qty, cash fixed.Cash) bool {
+	if l.cash != cash {
+		part, ok := fixed.MulDiv(int64(cash), fixed.Pow10(l.in.PriceScale), fixed.Pow10(fixed.CashScale), fixed.Down)
+		if !ok {
+			part = fixed.Limit
+		}
+		hi, lo := bits.Mul64(uint64(part), uint64(fixed.Pow10(l.in.QtyScale)))
+		if hi != 0 {
+			lo = math.MaxUint64
+		}
+		l.cash, l.reach = cash, lo
+	}
+	hi, lo := bits.Mul64(uint64(p), uint64(base))
+	return hi == 0 && lo <= l.reach
 }
 
 // walkTo is the quantity, in lots, that delivers at most base units when the book is walked. An inverse contract's value
@@ -142,9 +173,14 @@ func (c *cross) own(k uint8, size fixed.Qty) fixed.Qty {
 // common turns what leg k delivers into the common size of the cross. For a pair and a set it is the same; in a triangle
 // the common size is in top units and the low leg's are middle units, worth what the mid leg's price says; p is read for that leg only.
 func (c *cross) common(k uint8, base fixed.Qty, p *prices) fixed.Qty {
-	if c.form != triangle || k == c.top {
-		return base
+	if c.form == triangle && k != c.top {
+		return c.inTop(k, base, p)
 	}
+	return base
+}
+
+// inTop is common for the legs of a triangle that do not trade top.
+func (c *cross) inTop(k uint8, base fixed.Qty, p *prices) fixed.Qty {
 	to := c.legs[c.top].in.QtyScale
 	if k == c.mid {
 		v, ok := fixed.Rescale(int64(base), c.legs[k].in.QtyScale, to, fixed.Down)

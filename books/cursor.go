@@ -92,6 +92,9 @@ func (b *Book) Take(taker venue.Side, qty fixed.Qty) Walk {
 	if qty <= 0 {
 		return w
 	}
+	if best := b.best[taker.Other()]; best.Qty >= qty && b.touch.seq <= b.seq {
+		return Walk{Filled: qty, Best: best.Price, Worst: best.Price}
+	}
 	for c := b.Levels(taker.Other()); c.Next(); {
 		if w.Filled == 0 {
 			w.Best = c.Price

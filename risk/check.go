@@ -105,8 +105,8 @@ func (g *Gate) open(c *candidate, in *desk.Intent, d *desk.Desk) bool {
 	if int(in.Strategy) >= len(g.strats) || c.s.venue == 0 {
 		return c.no(RuleAllow, venue.NotAllowed)
 	}
-	c.in, c.d, c.inst, c.book = in, d, d.Instruments[in.Inst], d.Books[in.Inst]
-	c.v, c.st, c.side, c.worst, c.tokens = &g.venues[c.s.venue], &g.strats[in.Strategy], in.Side, in.Price, 1
+	c.in, c.d, c.inst, c.book = in, d, c.s.in, d.Books[in.Inst]
+	c.v, c.st, c.side, c.worst, c.tokens = c.s.at, &g.strats[in.Strategy], in.Side, in.Price, 1
 	if in.Op == venue.Amend {
 		o := target(in, d)
 		if o == nil || o.State == desk.Unknown || o.State == desk.PendingCancel || (in.Side != venue.NoSide && in.Side != o.Side) {

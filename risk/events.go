@@ -13,6 +13,7 @@ func (g *Gate) OnWorth(w ledger.Worth, now venue.Nanos) {
 		g.newDay(now)
 	}
 	g.worth.OK, g.worthAt = w.OK, now
+	g.date()
 	if !w.OK {
 		return
 	}
@@ -20,6 +21,7 @@ func (g *Gate) OnWorth(w ledger.Worth, now venue.Nanos) {
 		g.started, g.dayStart, g.high = true, w.PnL, w.PnL
 	}
 	g.worth, g.high = w, max(g.high, w.PnL)
+	g.measure()
 	lever, ok := g.limits.MaxLeverage.Apply(max(w.Equity, 0), fixed.Down)
 	if !ok {
 		lever = fixed.Limit
@@ -27,11 +29,25 @@ func (g *Gate) OnWorth(w ledger.Worth, now venue.Nanos) {
 	g.leverage = lever
 }
 
+// measure states what may still be lost.
+func (g *Gate) measure() {
+	g.spare = g.worth.PnL + min(g.limits.MaxDailyLoss-g.dayStart, g.limits.MaxDrawdown-g.high)
+}
+
+// date states until when marks and worth are to be trusted.
+func (g *Gate) date() {
+	g.sound = -1
+	if g.markedAt != 0 && g.worthAt != 0 && g.worth.OK {
+		g.sound = min(g.markedAt, g.worthAt) + g.limits.MaxMarkAge
+	}
+}
+
 // newDay is called when a day is over: counts begin anew and the day's loss is measured from here.
 func (g *Gate) newDay(now venue.Nanos) {
 	z := g.limits.ZoneOffset
 	g.dayEnd = (now+z)/Day*Day + Day - z
 	g.orders, g.trades, g.dayStart = 0, 0, g.worth.PnL
+	g.measure()
 	g.breaker.NewDay()
 	for i := range g.venues {
 		v := &g.venues[i]

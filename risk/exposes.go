@@ -16,7 +16,7 @@ func (g *Gate) exposes(c *candidate) bool {
 	if used := int64(old.qty) * sign; c.more > 0 && int64(p.qty)*sign > int64(s.maxPos) {
 		return c.refuse(RulePosition, venue.PositionLimit, int64(p.qty)*sign, int64(s.maxPos), used)
 	}
-	product := &g.products[s.product]
+	product := s.of
 	used, more := int64(product.base[b])*sign, int64(p.base-old.base)*sign
 	if more > 0 && used+more > int64(product.maxBase) {
 		return c.refuse(RuleProduct, venue.ProductLimit, used+more, int64(product.maxBase), used)

@@ -46,7 +46,8 @@ type extra struct {
 // quote currency. The reason is NoFX or Overflowed when it cannot be stated; p is then zero.
 func (g *Gate) worst(p *part, i venue.Inst, sd venue.Side, x extra, k *rate, d *desk.Desk) venue.Reason {
 	*p = part{}
-	s, in, w, pos := &g.slots[i], d.Instruments[i], &d.Working[i], &d.Positions[i]
+	s, w, pos := &g.slots[i], &d.Working[i], &d.Positions[i]
+	in := s.in
 	h := &s.holds[side(sd)]
 	pending, price := w.BuyQty, w.BuyWorst
 	if sd == venue.Sell {
@@ -207,7 +208,7 @@ func (g *Gate) refresh(i venue.Inst, sd venue.Side, d *desk.Desk) {
 // put replaces what side b of i contributes, and how many orders it has, and moves every sum by the difference.
 func (g *Gate) put(i venue.Inst, b int, p *part, d *desk.Desk) {
 	s, w := &g.slots[i], &d.Working[i]
-	v, old, product := &g.venues[s.venue], &s.parts[b], &g.products[s.product]
+	v, old, product := s.at, &s.parts[b], s.of
 	product.base[b] += p.base - old.base
 	gross, val := max(p.mag, s.parts[1-b].mag)-s.gross, p.val-old.val
 	orders := w.Buys + w.Sells + s.holds[0].n + s.holds[1].n - s.orders
@@ -263,6 +264,7 @@ func (g *Gate) Mark(d *desk.Desk) {
 		g.Refresh(venue.Inst(i), d)
 	}
 	g.markedAt = d.Now
+	g.date()
 }
 
 // smoothen moves the smoothed mid toward mid by dt ÷ (dt + smoothing).

@@ -61,9 +61,11 @@ type Gate struct {
 	locks    [][]fixed.Cash // bound by working orders and margin, by venue and currency
 
 	markedAt, worthAt venue.Nanos
+	sound             venue.Nanos // until when both are to be trusted
 	worth             ledger.Worth
 	started           bool       // a first worth was seen
 	dayStart, high    fixed.Cash // profit and loss at the day's start, and its high-water mark
+	spare             fixed.Cash // what may still be lost: the least of what the daily loss and the drawdown leave
 	leverage          fixed.Cash // gross exposure that equity carries
 	dayEnd            venue.Nanos
 	orders, trades    int64
@@ -96,6 +98,8 @@ func build(cfg Config, d *desk.Desk, kill *venue.Kill) *Gate {
 		maxPart: fixed.Cash(min(fixed.Limit, math.MaxInt64/2/max(int64(len(d.Instruments)), 1))),
 	}
 	g.flags.set(disarmed, cfg.Live)
+	g.measure()
+	g.date()
 	for i := range g.locks {
 		g.locks[i] = make([]fixed.Cash, len(d.FX))
 	}
@@ -125,6 +129,7 @@ func build(cfg Config, d *desk.Desk, kill *venue.Kill) *Gate {
 			l = cfg.Instruments[i]
 		}
 		g.slots[i].fill(in, &l)
+		g.slots[i].at, g.slots[i].of = &g.venues[in.Venue], &g.products[in.Product]
 		g.slots[i].flags.set(missing, len(l.missing(in)) > 0 || len(cfg.Global.missing()) > 0 || g.products[in.Product].maxBase <= 0)
 		g.slots[i].qty, g.slots[i].realised = d.Positions[i].Qty, d.Positions[i].Realised
 	}

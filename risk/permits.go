@@ -150,13 +150,16 @@ func (g *Gate) trusts(c *candidate) bool {
 	if off := max(c.v.offset, -c.v.offset); off > c.v.maxOffset {
 		return c.refuse(RuleClock, venue.ClockOffset, int64(off), int64(c.v.maxOffset), 0)
 	}
+	return now <= g.sound || g.unsound(c)
+}
+
+// unsound says why marks are not to be trusted.
+func (g *Gate) unsound(c *candidate) bool {
 	if g.markedAt == 0 || g.worthAt == 0 || !g.worth.OK {
 		return c.no(RuleMarkAge, venue.NoReference)
 	}
-	if age := now - min(g.markedAt, g.worthAt); age > g.limits.MaxMarkAge {
-		return c.refuse(RuleMarkAge, venue.NoReference, int64(age), int64(g.limits.MaxMarkAge), 0)
-	}
-	return true
+	age := c.d.Now - min(g.markedAt, g.worthAt)
+	return c.refuse(RuleMarkAge, venue.NoReference, int64(age), int64(g.limits.MaxMarkAge), 0)
 }
 
 // shapes asks whether the venue can take such an order.
@@ -221,6 +224,9 @@ func (g *Gate) counts(c *candidate) bool {
 
 // losses asks whether what is lost, and what open plans and one more may lose, is within bounds.
 func (g *Gate) losses(c *candidate, more fixed.Cash) bool {
+	if g.plans.loss+more <= g.spare {
+		return true
+	}
 	if lost := g.dayStart - g.worth.PnL + g.plans.loss; lost+more > g.limits.MaxDailyLoss {
 		return c.refuse(RuleDailyLoss, venue.DailyLoss, int64(lost+more), int64(g.limits.MaxDailyLoss), int64(lost))
 	}

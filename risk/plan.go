@@ -138,16 +138,13 @@ func (g *Gate) reserve(h *planHold, p *desk.Plan, i int, c *candidate, d *desk.D
 	if !g.open(c, leg, d) {
 		return false
 	}
-	up, ok1 := fixed.MulDiv(int64(leg.Price), int64(fixed.One+p.Allowance), int64(fixed.One), fixed.Up)
-	down, ok2 := fixed.MulDiv(int64(leg.Price), int64(fixed.One-p.Allowance), int64(fixed.One), fixed.Down)
-	if !ok1 || !ok2 {
+	away, ok := fixed.MulDiv(int64(leg.Price), int64(p.Allowance), int64(fixed.One), fixed.Up)
+	if !ok || int64(leg.Price)+away > fixed.Limit {
 		return c.no(RulePlan, venue.Overflowed)
 	}
+	slack := fixed.Price(away * leg.Side.Sign())
 	l := &h.legs[i]
-	*l = legHold{inst: leg.Inst, side: leg.Side, limit: leg.Price, worst: fixed.Price(up), best: fixed.Price(down), qty: leg.Qty, tokens: playbookOrders}
-	if leg.Side == venue.Sell {
-		l.worst, l.best = l.best, l.worst
-	}
+	*l = legHold{inst: leg.Inst, side: leg.Side, limit: leg.Price, worst: leg.Price + slack, best: leg.Price - slack, qty: leg.Qty, tokens: playbookOrders}
 	c.planned, c.tokens, c.worst = true, 1+playbookOrders, l.worst
 	if p.Policy == desk.InTurn && i > 0 {
 		l.tokens++ // it comes through Check once more when its turn is

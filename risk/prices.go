@@ -166,15 +166,18 @@ func (g *Gate) slips(c *candidate) bool {
 	worst := best.Price
 	if c.qty > best.Qty {
 		worst = c.book.Take(c.side, c.qty).Worst
+		reach := worst // what may be paid: the limit price stops the walk
+		if (c.side == venue.Buy && p < worst) || (c.side == venue.Sell && p > worst) {
+			reach = p
+		}
+		if beyond(reach, best.Price, c.s.guard) {
+			return c.refuse(RuleSlippage, venue.Slippage, share(reach, best.Price), int64(c.s.guard), 0)
+		}
+		if reach != worst {
+			return true
+		}
 	}
-	reach := worst // what may be paid: the limit price stops the walk
-	if (c.side == venue.Buy && p < worst) || (c.side == venue.Sell && p > worst) {
-		reach = p
-	}
-	if beyond(reach, best.Price, c.s.guard) {
-		return c.refuse(RuleSlippage, venue.Slippage, share(reach, best.Price), int64(c.s.guard), 0)
-	}
-	if reach == worst && beyond(p, worst, c.s.guard) {
+	if beyond(p, worst, c.s.guard) {
 		return c.refuse(RuleSlippage, venue.Slippage, share(p, worst), int64(c.s.guard), 0)
 	}
 	return true

@@ -16,6 +16,7 @@ type scale struct {
 	exact       bool   // m is the factor exactly
 	inverse     bool   // the price does not count
 	mask        uint64 // the bits that right drops
+	fits        uint64 // the largest price × quantity that left does not push out of 64 bits; 0: always divide
 	den         uint64 // den1 × den2, where m is not 0
 	num         int64
 	den1, den2  int64
@@ -50,6 +51,9 @@ func newScale(num, den1, den2 int64, inverse bool) scale {
 	if s.left == 64 { // a factor beyond any cash
 		s.m = 0
 	}
+	if s.m != 0 {
+		s.fits = math.MaxUint64 >> s.left
+	}
 	if s.exact = rest|rem == 0; !s.exact {
 		s.m++
 	}
@@ -62,10 +66,10 @@ func (s *scale) up(p fixed.Price, q fixed.Qty) (fixed.Cash, bool) {
 		p = 1
 	}
 	over, pq := bits.Mul64(uint64(p), uint64(q))
-	n := pq << (s.left & 63)
-	if over|(n>>(s.left&63)^pq) != 0 || s.m == 0 {
+	if over != 0 || pq-1 >= s.fits { // nothing at all is divided too, so that a scale that divides by nothing refuses it
 		return s.divide(p, q)
 	}
+	n := pq << (s.left & 63)
 	v, frac := bits.Mul64(n, s.m)
 	part := v & s.mask
 	v >>= s.right & 63

@@ -48,6 +48,9 @@ type recent struct {
 // slot is all that the gate keeps of one instrument: what every check reads comes first. Pairs are indexed by
 // side(venue.Side).
 type slot struct {
+	in       *venue.Instrument
+	at       *venueState
+	of       *productState
 	flags    flags
 	venue    venue.ID // 0: there is no such instrument
 	allDay   bool     // trades round the clock and does not expire
@@ -172,6 +175,7 @@ type rate struct {
 
 // fill makes the slot of one instrument from its limits.
 func (s *slot) fill(in *venue.Instrument, l *InstrumentLimits) {
+	s.in = in
 	s.flags.set(notAllowed, !l.Allowed)
 	s.flags.set(restricted, l.Restricted)
 	s.short = l.MayShort

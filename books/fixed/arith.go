@@ -13,22 +13,28 @@ func MulDiv(a, b, d int64, r Rounding) (v int64, ok bool) {
 	if d <= 0 {
 		return 0, false
 	}
-	neg := (a < 0) != (b < 0)
+	sign := (a ^ b) >> 63 // all ones for a negative result
 	hi, lo := bits.Mul64(abs(a), abs(b))
 	if hi >= uint64(d) {
 		return 0, false
 	}
 	q, rem := bits.Div64(hi, lo, uint64(d))
-	if rem != 0 && q <= Limit && bump(q, rem, uint64(d), neg, r) { // beyond Limit q++ could wrap to 0
+	if rem != 0 && q <= Limit && bump(q, rem, uint64(d), sign != 0, r) { // beyond Limit q++ could wrap to 0
 		q++
 	}
 	if q > Limit {
 		return 0, false
 	}
-	if neg {
-		return -int64(q), true
+	return int64(q) ^ sign - sign, true
+}
+
+// Mul returns a × b. ok is false when the product is beyond Limit in magnitude; the value is then 0.
+func Mul(a, b int64) (v int64, ok bool) {
+	hi, lo := bits.Mul64(abs(a), abs(b))
+	if hi != 0 || lo > Limit {
+		return 0, false
 	}
-	return int64(q), true
+	return a * b, true
 }
 
 // bump reports whether a magnitude with remainder rem of d moves one away from zero.
@@ -51,10 +57,8 @@ func bump(q, rem, d uint64, neg bool, r Rounding) bool {
 }
 
 func abs(v int64) uint64 {
-	if v < 0 {
-		return uint64(-v)
-	}
-	return uint64(v)
+	s := v >> 63
+	return uint64(v ^ s - s)
 }
 
 // Add returns a + b. ok is false when the sum is beyond Limit in magnitude.
@@ -70,7 +74,7 @@ func Add[T ~int64](a, b T) (T, bool) {
 // beyond Limit.
 func Rescale(v int64, from, to uint8, r Rounding) (int64, bool) {
 	if to >= from {
-		return MulDiv(v, pow10[to-from], 1, r)
+		return Mul(v, pow10[to-from])
 	}
 	return MulDiv(v, 1, pow10[from-to], r)
 }
@@ -103,7 +107,7 @@ func MulDiv3(a, b, c, d, e int64, r Rounding) (v int64, ok bool) {
 	if d <= 0 || e <= 0 {
 		return 0, false
 	}
-	neg := (a < 0) != (b < 0) != (c < 0)
+	sign := (a ^ b ^ c) >> 63 // all ones for a negative result
 	// n = a × b × c as three words
 	h1, l1 := bits.Mul64(abs(a), abs(b))
 	h2, n0 := bits.Mul64(l1, abs(c))
@@ -111,26 +115,22 @@ func MulDiv3(a, b, c, d, e int64, r Rounding) (v int64, ok bool) {
 	n1, carry := bits.Add64(h2, l3, 0)
 	n2 += carry
 	// divide by d, then by e: floor(floor(n/d)/e) = floor(n/(d·e)); the remainder is zero only when both are
-	q2, r2 := n2/uint64(d), n2%uint64(d)
-	q1, r1 := bits.Div64(r2, n1, uint64(d))
-	q0, rem1 := bits.Div64(r1, n0, uint64(d))
-	if q2 != 0 {
+	if n2 >= uint64(d) {
 		return 0, false
 	}
+	q1, r1 := bits.Div64(n2, n1, uint64(d))
+	q0, rem1 := bits.Div64(r1, n0, uint64(d))
 	if q1 >= uint64(e) {
 		return 0, false
 	}
 	q, rem2 := bits.Div64(q1, q0, uint64(e))
-	if rem1|rem2 != 0 && q <= Limit && bump3(q, rem1, rem2, uint64(d), uint64(e), neg, r) {
+	if rem1|rem2 != 0 && q <= Limit && bump3(q, rem1, rem2, uint64(d), uint64(e), sign != 0, r) {
 		q++
 	}
 	if q > Limit {
 		return 0, false
 	}
-	if neg {
-		return -int64(q), true
-	}
-	return int64(q), true
+	return int64(q) ^ sign - sign, true
 }
 
 // bump3 is bump for a remainder kept as rem2 + rem1/d of e.

@@ -99,6 +99,21 @@ func checkMulDiv3(t *testing.T, a, b, c, d, e int64) {
 	}
 }
 
+func TestMul_agreesWithBigIntegers(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(2, 2))
+	for range 200_000 {
+		a, b := wide(rnd), wide(rnd)
+		want := quotient(product(a, b), big.NewInt(1), Down)
+		v, ok := Mul(a, b)
+		require.Equal(t, want != nil, ok, "%d × %d", a, b)
+		if ok {
+			require.Equal(t, want.Int64(), v)
+		} else {
+			require.Zero(t, v)
+		}
+	}
+}
+
 func TestMulDiv_agreesWithBigIntegers(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 1))
 	for range 30_000 {

@@ -232,7 +232,9 @@ func cashOf(a, b int64, scale uint8, r fixed.Rounding) (fixed.Cash, bool) {
 	var ok bool
 	switch {
 	case scale <= fixed.CashScale:
-		v, ok = fixed.MulDiv3(a, b, fixed.Pow10(fixed.CashScale-scale), 1, 1, r)
+		if v, ok = fixed.Mul(a, b); ok {
+			v, ok = fixed.Mul(v, fixed.Pow10(fixed.CashScale-scale))
+		}
 	case scale-fixed.CashScale <= fixed.MaxScale:
 		v, ok = fixed.MulDiv(a, b, fixed.Pow10(scale-fixed.CashScale), r)
 	default:

@@ -103,7 +103,7 @@ func (t *Table) Open(c *venue.Command) bool {
 	t.d.Orders[slot] = Placed(c)
 	t.d.Live[c.Inst] = append(t.d.Live[c.Inst], slot)
 	t.stats.Opened++
-	t.recount(c.Inst)
+	count(&t.d.Working[c.Inst], &t.d.Orders[slot])
 	return true
 }
 
@@ -282,24 +282,27 @@ func (t *Table) close(o *desk.Order) {
 func (t *Table) recount(i venue.Inst) {
 	var w desk.Working
 	for _, s := range t.d.Live[i] {
-		o := &t.d.Orders[s]
-		q := o.Remaining()
-		if o.Side == venue.Buy {
-			p := max(o.Price, o.NextPrice)
-			w.Buys++
-			w.BuyQty += q
-			w.BuyWorst = max(w.BuyWorst, p)
-			continue
-		}
-		p := o.Price
-		if o.NextPrice != 0 {
-			p = min(p, o.NextPrice)
-		}
-		w.Sells++
-		w.SellQty += q
-		if w.SellWorst == 0 || p < w.SellWorst {
-			w.SellWorst = p
-		}
+		count(&w, &t.d.Orders[s])
 	}
 	t.d.Working[i] = w
+}
+
+// count adds what may still fill of one live order.
+func count(w *desk.Working, o *desk.Order) {
+	q := o.Remaining()
+	if o.Side == venue.Buy {
+		w.Buys++
+		w.BuyQty += q
+		w.BuyWorst = max(w.BuyWorst, o.Price, o.NextPrice)
+		return
+	}
+	p := o.Price
+	if o.NextPrice != 0 {
+		p = min(p, o.NextPrice)
+	}
+	w.Sells++
+	w.SellQty += q
+	if w.SellWorst == 0 || p < w.SellWorst {
+		w.SellWorst = p
+	}
 }
