@@ -183,7 +183,7 @@ func TestKill_ofAnotherThreadMovesNoDecision(t *testing.T) {
 	w := fast(t)
 	w.kill.Set()
 	require.Equal(t, venue.OK, w.check(buy(spotA)).Reason, "a replay cannot know when another thread closed the gate")
-	require.True(t, w.kill.Blocks(w.out.Command().Op), "the socket's side stops it")
+	require.True(t, w.kill.Blocks(w.out.Command()), "the socket's side stops it")
 	w.g.OnOperator(venue.OpKill, 0, w.d.Now)
 	require.Equal(t, RuleKill, w.check(sell(spotA)).Rule)
 }

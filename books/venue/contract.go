@@ -1,9 +1,6 @@
 package venue
 
-import (
-	"context"
-	"sync/atomic"
-)
+import "context"
 
 // Sink takes one whole message (records up to and including the one flagged Last) and publishes it by one store; readers
 // never see half of it. It answers OK, or RingFull when there is no room: the feed then waits (snapshots) or reports a
@@ -42,17 +39,3 @@ type Gateway interface {
 	// that were just placed to be known. Any goroutine but the engine's.
 	Sweep(ctx context.Context, since Nanos, out Reports) error
 }
-
-// Kill is the one gate at the last instruction before a socket write. Safe for concurrent use. The zero value lets
-// orders through.
-type Kill struct{ on atomic.Bool }
-
-// Set closes the gate, Lift opens it.
-func (k *Kill) Set()  { k.on.Store(true) }
-func (k *Kill) Lift() { k.on.Store(false) }
-
-// On reports whether the gate is closed.
-func (k *Kill) On() bool { return k.on.Load() }
-
-// Blocks reports whether an instruction of this kind must not leave. Cancels always may.
-func (k *Kill) Blocks(op Op) bool { return op != Cancel && op != CancelAll && k.on.Load() }

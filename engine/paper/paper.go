@@ -133,7 +133,7 @@ func New(cfg Config) (*Gateway, error) {
 // Submit sends a command on its way. NotSent when the kill gate is closed, NotAfter has passed, a bound is
 // reached, or the instrument is not one of the venue. The engine goroutine only.
 func (g *Gateway) Submit(c *venue.Command) venue.Sent {
-	if !g.known(c) || (g.cfg.Kill != nil && g.cfg.Kill.Blocks(c.Op)) {
+	if !g.known(c) || (g.cfg.Kill != nil && g.cfg.Kill.Blocks(c)) {
 		return venue.NotSent
 	}
 	if c.Op != venue.Cancel && c.Op != venue.CancelAll && c.NotAfter != 0 && g.now > c.NotAfter {

@@ -232,9 +232,9 @@ func (g *Gateway) submit(c *venue.Command, now venue.Nanos) venue.Sent {
 }
 
 // write looks at the kill gate and sends what buf holds.
-func (g *Gateway) write(l *line, op venue.Op) venue.Sent {
+func (g *Gateway) write(l *line, c *venue.Command) venue.Sent {
 	frame := g.frames.seal(g.buf)
-	if g.o.Kill.Blocks(op) {
+	if g.o.Kill.Blocks(c) {
 		return venue.NotSent
 	}
 	return l.send(frame)
@@ -256,7 +256,7 @@ func (g *Gateway) place(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 	s := &g.ids.slots[c.Slot]
 	s.open(c, now)
 	g.ids.put(c.Client, c.Client, c.Slot)
-	sent := g.write(l, c.Op)
+	sent := g.write(l, c)
 	if sent == venue.NotSent {
 		s.asked.Store(0)
 	}
@@ -293,7 +293,7 @@ func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 		s.next.Store(c.Client)
 	}
 	s.asks(c.Op, c.Client, c.Price, c.Qty, now)
-	sent := g.write(l, c.Op)
+	sent := g.write(l, c)
 	if sent == venue.NotSent {
 		s.next.Store(0)
 		s.asked.Store(0)
@@ -307,7 +307,7 @@ func (g *Gateway) cancel(l *line, c *venue.Command, now, at venue.Nanos) venue.S
 	if s == nil {
 		g.strange[c.Target%uint64(len(g.strange))].Store(c.Target)
 		g.buf = g.orders.Cancel(g.fresh(), markForeign, c.Inst, c.Target, Target{Client: c.Target}, at)
-		return g.write(l, c.Op)
+		return g.write(l, c)
 	}
 	t := s.target()
 	if next := s.next.Load(); next != 0 {
@@ -321,7 +321,7 @@ func (g *Gateway) cancel(l *line, c *venue.Command, now, at venue.Nanos) venue.S
 	s.quitID.Store(c.Client)
 	s.quit.Store(int64(now))
 	g.buf = g.orders.Cancel(g.fresh(), markCancel, c.Inst, c.Client, t, at)
-	sent := g.write(l, c.Op)
+	sent := g.write(l, c)
 	if sent == venue.NotSent {
 		s.quit.Store(0)
 	}
@@ -354,7 +354,7 @@ func (g *Gateway) cancelAll(l *line, c *venue.Command, now, at venue.Nanos) venu
 			continue
 		}
 		g.buf, _ = g.orders.CancelAll(g.fresh(), markAll, in.Inst, c.Client, at)
-		all = worse(all, g.write(l, c.Op))
+		all = worse(all, g.write(l, c))
 	}
 	return max(all, venue.NotSent)
 }
@@ -368,10 +368,10 @@ func (g *Gateway) cancelOurs(l *line, c *venue.Command, at venue.Nanos) venue.Se
 			continue
 		}
 		g.buf = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), s.wire.Load(), s.target(), at)
-		all = worse(all, g.write(l, c.Op))
+		all = worse(all, g.write(l, c))
 		if next := s.next.Load(); next != 0 {
 			g.buf = g.orders.Cancel(g.fresh(), markQuiet, s.inst(), next, Target{Client: next}, at)
-			all = worse(all, g.write(l, c.Op))
+			all = worse(all, g.write(l, c))
 		}
 	}
 	return max(all, venue.NotSent)

@@ -212,7 +212,7 @@ func (g *Gateway) empty() {
 // what the venue cannot take. Out otherwise: that it did not leave after all is then reported as a refusal of it. The
 // engine's thread only; it allocates nothing and never blocks.
 func (g *Gateway) Submit(c *venue.Command) venue.Sent {
-	if g.Kill.Blocks(c.Op) {
+	if g.Kill.Blocks(c) {
 		return venue.NotSent
 	}
 	switch c.Op {

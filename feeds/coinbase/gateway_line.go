@@ -161,9 +161,9 @@ func (l *line) read() {
 	}
 }
 
-// ask writes one request and waits for its answer. A line whose request was not answered is closed: what came later would
+// ask writes one request and waits for its answer; c is the order or edit in it, nil for what the kill gate lets through. A line whose request was not answered is closed: what came later would
 // be taken for the answer to the next one.
-func (l *line) ask(ctx context.Context, op venue.Op, request []byte) (answer, fate) {
+func (l *line) ask(ctx context.Context, c *venue.Command, request []byte) (answer, fate) {
 	if !l.alive() {
 		return answer{}, unsent
 	}
@@ -172,7 +172,7 @@ func (l *line) ask(ctx context.Context, op venue.Op, request []byte) (answer, fa
 		return answer{}, unsent
 	}
 	l.waiting.Store(true)
-	if l.kill.Blocks(op) {
+	if l.kill.Blocks(c) {
 		l.waiting.Store(false)
 		return answer{}, killed
 	}

@@ -87,7 +87,7 @@ func (s *sender) serve(ctx context.Context) {
 		case c := <-news:
 			s.do(ctx, &c)
 		case <-idle.C:
-			if a, f := s.line.ask(ctx, venue.Cancel, s.warm); f == answered && a.status == http.StatusOK {
+			if a, f := s.line.ask(ctx, nil, s.warm); f == answered && a.status == http.StatusOK {
 				s.backoff.Reset()
 			}
 			idle = g.clock.Timer(warmEvery)
@@ -110,7 +110,7 @@ func (s *sender) do(ctx context.Context, c *venue.Command) {
 
 // may reports whether a new order or edit may leave now, within its share of the allowance.
 func (g *Gateway) may(c *venue.Command) venue.Reason {
-	if g.Kill.Blocks(c.Op) {
+	if g.Kill.Blocks(c) {
 		return venue.Killed
 	}
 	if g.late(c) {
@@ -126,15 +126,15 @@ func (g *Gateway) may(c *venue.Command) venue.Reason {
 	return venue.OK
 }
 
-// post sends a request of the order side.
-func (s *sender) post(ctx context.Context, op venue.Op, p Post, body []byte) (answer, fate) {
+// post sends a request of the order side. c is the order or edit that it carries, nil for cancels.
+func (s *sender) post(ctx context.Context, c *venue.Command, p Post, body []byte) (answer, fate) {
 	g := s.g
 	bearer, err := g.rest.bearer(http.MethodPost, p.Path())
 	if err != nil {
 		return answer{}, unsent
 	}
 	s.request = s.orders.Request(s.request[:0], p, bearer, body)
-	a, f := s.line.ask(ctx, op, s.request)
+	a, f := s.line.ask(ctx, c, s.request)
 	if f != unsent && f != killed {
 		g.count.Sent.Add(1)
 	}
@@ -154,7 +154,7 @@ func (s *sender) place(ctx context.Context, c *venue.Command) {
 		var a answer
 		var f fate
 		s.body, _ = s.orders.Create(s.body[:0], t.in, c) // Submit has looked
-		a, f = s.post(ctx, venue.New, PostCreate, s.body)
+		a, f = s.post(ctx, c, PostCreate, s.body)
 		why = g.created(c, t, a, f)
 	}
 	if why != venue.OK {
@@ -213,7 +213,7 @@ func (s *sender) edit(ctx context.Context, c *venue.Command) {
 		return
 	}
 	s.body = s.orders.Edit(s.body[:0], t.in, id, c.Price, c.Qty)
-	a, f := s.post(ctx, venue.Amend, PostEdit, s.body)
+	a, f := s.post(ctx, c, PostEdit, s.body)
 	g.edited(c, t, a, f)
 }
 
@@ -310,7 +310,7 @@ func (s *sender) batch(ctx context.Context) {
 	}
 	g.mu.Unlock()
 	s.body = s.orders.Cancel(s.body[:0], s.ids...)
-	a, f := s.post(ctx, venue.Cancel, PostCancel, s.body)
+	a, f := s.post(ctx, nil, PostCancel, s.body)
 	g.cancelled(s.cancels, s.ids, a, f)
 }
 

@@ -129,18 +129,28 @@ var refusalCards = []Card{
 		require.NoError(t, err)
 		t.sweep(0)
 	}},
-	{Number: 52, Says: "sends no new order and no amend while killed, and cancels still", Run: func(t *T) {
-		c := t.placed(t.resting())
-		t.kill.Set()
-		no := t.resting()
-		require.Equal(t, venue.NotSent, t.gw.Submit(no))
-		require.Equal(t, venue.NotSent, t.gw.Submit(t.about(venue.Amend, c, c.Price-t.in.Tick, c.Qty)))
-		t.cancelled(c)
-		other := t.resting()
-		t.kill.Lift()
-		t.placed(other)
-		require.Empty(t, t.at(no))
-		require.Len(t, t.sim.Orders(), 2)
+	{Number: 52, Says: "sends no new order and no amend while everything, its venue or its strategy is killed, and cancels still", Run: func(t *T) {
+		for n, turn := range []func(shut bool){
+			func(shut bool) {
+				if t.kill.Lift(); shut {
+					t.kill.Set()
+				}
+			},
+			func(shut bool) { t.kill.Venue(ours, shut) },
+			func(shut bool) { t.kill.Strategy(0, shut) },
+		} {
+			c := t.placed(t.resting())
+			turn(true)
+			no := t.resting()
+			require.Equal(t, venue.NotSent, t.gw.Submit(no))
+			require.Equal(t, venue.NotSent, t.gw.Submit(t.about(venue.Amend, c, c.Price-t.in.Tick, c.Qty)))
+			t.cancelled(c)
+			other := t.resting()
+			turn(false)
+			t.placed(other)
+			require.Empty(t, t.at(no))
+			require.Len(t, t.sim.Orders(), 2*(n+1))
+		}
 	}},
 	{Number: 53, Says: "sends no order after its instant", Run: func(t *T) {
 		c := t.resting()

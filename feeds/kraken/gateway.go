@@ -263,7 +263,7 @@ func (g *Gateway) place(l *link, c *venue.Command, now venue.Nanos) venue.Sent {
 	g.buf = g.enc.place(g.buf[:frameHead], c, k, a.deadline, l.token, a.req)
 	g.places[c.Slot] = placed{c.Client, c.Inst, k}
 	g.born[c.Slot].Store(0)
-	sent := g.send(l, c.Op, &a)
+	sent := g.send(l, c, &a)
 	if sent == venue.NotSent {
 		n.Refund(AddCost)
 	}
@@ -283,7 +283,7 @@ func (g *Gateway) amend(l *link, c *venue.Command, now venue.Nanos) venue.Sent {
 	a := g.ask(c, now)
 	a.deadline = now + amendWithin
 	g.buf = g.enc.amend(g.buf[:frameHead], c, post, a.deadline, l.token, a.req)
-	sent := g.send(l, c.Op, &a)
+	sent := g.send(l, c, &a)
 	if sent == venue.NotSent {
 		n.Refund(cost)
 	}
@@ -295,7 +295,7 @@ func (g *Gateway) amend(l *link, c *venue.Command, now venue.Nanos) venue.Sent {
 func (g *Gateway) cancel(l *link, c *venue.Command, now venue.Nanos) venue.Sent {
 	a := g.ask(c, now)
 	g.buf = g.enc.cancel(g.buf[:frameHead], c.Target, l.token, a.req)
-	sent := g.send(l, c.Op, &a)
+	sent := g.send(l, c, &a)
 	if sent != venue.NotSent {
 		g.counter(c.Inst, now).Spend(CancelCost(g.age(c.Slot, now)), now)
 		g.show(c.Inst, now)
@@ -308,7 +308,7 @@ func (g *Gateway) cancelAll(l *link, c *venue.Command, now venue.Nanos) venue.Se
 	if c.Inst == 0 && !g.cfg.Shared {
 		a := g.ask(c, now)
 		g.buf = g.enc.cancelAll(g.buf[:frameHead], l.token, a.req)
-		return g.send(l, c.Op, &a)
+		return g.send(l, c, &a)
 	}
 	g.ids = g.ids[:0]
 	for s := range g.places {
@@ -326,7 +326,7 @@ func (g *Gateway) cancelAll(l *link, c *venue.Command, now venue.Nanos) venue.Se
 		} else {
 			g.buf = g.enc.cancels(g.buf[:frameHead], ids[:n], l.token, a.req)
 		}
-		if g.send(l, c.Op, &a) == venue.NotSent {
+		if g.send(l, c, &a) == venue.NotSent {
 			if len(ids) == len(g.ids) {
 				return venue.NotSent
 			}
@@ -381,7 +381,7 @@ func (g *Gateway) SubmitBatch(cs []*venue.Command) venue.Sent {
 		g.born[c.Slot].Store(0)
 	}
 	g.buf = g.enc.places(g.buf[:frameHead], cs, deadline, l.token, req)
-	sent := g.write(l, venue.New, req)
+	sent := g.write(l, req, cs...)
 	if sent == venue.NotSent {
 		n.Refund(cost)
 	}
@@ -438,23 +438,25 @@ func (g *Gateway) Adopt(o *desk.Order) {
 }
 
 // send publishes what is asked and writes g.buf.
-func (g *Gateway) send(l *link, op venue.Op, a *asked) venue.Sent {
+func (g *Gateway) send(l *link, c *venue.Command, a *asked) venue.Sent {
 	if !g.asks.room(2) { // one for the void that may follow
 		return g.notSent(venue.CommandRingFull)
 	}
 	g.asks.push(a)
-	return g.write(l, op, a.req)
+	return g.write(l, a.req, c)
 }
 
 // write is the last step of every instruction: room, kill gate, one write that never blocks.
-func (g *Gateway) write(l *link, op venue.Op, req uint64) venue.Sent {
+func (g *Gateway) write(l *link, req uint64, cs ...*venue.Command) venue.Sent {
 	g.mask = g.mask*1664525 + 1013904223
 	frame := masked(g.buf, g.mask)
 	if !l.sock.room(len(frame)) {
 		return g.undo(req, venue.VenueBusy)
 	}
-	if g.cfg.Kill.Blocks(op) {
-		return g.undo(req, venue.Killed)
+	for _, c := range cs {
+		if g.cfg.Kill.Blocks(c) {
+			return g.undo(req, venue.Killed)
+		}
 	}
 	if _, err := l.w.Write(frame); err != nil {
 		// Without TLS no byte left. Under TLS that is as certain, but for a record cut in two, whose first half is nothing.
