@@ -69,14 +69,7 @@ func (e *Engine) control(x *venue.Event) {
 	case venue.Room:
 		e.gate.Room(x.N, x.W[0] != 0)
 	case venue.Operator:
-		k := venue.OpKind(x.N)
-		e.gate.OnOperator(k, x.Venue, e.d.Now)
-		e.record().SetOperator(k, x.Venue, uint16(x.Seq), venue.OK)
-		if k == venue.OpKill || k == venue.OpDisarm {
-			e.cancelAll(x.Venue)
-		}
-		e.killed = e.killed || k == venue.OpKill
-		e.rule(k, x.Venue)
+		e.operator(x)
 	case venue.End:
 		e.ended = true
 	}
@@ -139,6 +132,9 @@ func (e *Engine) report(r *venue.Report) {
 		}
 	}
 	e.orders.Apply(r, e.d.Now)
+	if r.Kind == venue.RejectedReport && o.Role == venue.RoleStop {
+		e.hindered(o.Inst, r.Reason)
+	}
 	e.gate.OnReport(r, o, e.d)
 	e.gate.Refresh(o.Inst, e.d)
 	e.touch(o.Inst)
@@ -186,6 +182,7 @@ func (e *Engine) time() {
 	e.nextLook = now + e.cfg.SweepEvery
 	e.breakers()
 	e.differing()
+	e.flattened()
 	for _, in := range e.d.Instruments[1:] {
 		e.age(in.Inst, now)
 		for _, s := range e.d.Live[in.Inst] {

@@ -14,8 +14,8 @@ func (e *Engine) send(ins []desk.Intent) {
 	}
 }
 
-// intent takes one intent through the gate.
-func (e *Engine) intent(in *desk.Intent) {
+// intent takes one intent through the gate; OK says that it was approved and queued.
+func (e *Engine) intent(in *desk.Intent) venue.Reason {
 	e.counts.Intents++
 	a := &e.approved[0]
 	v := e.gate.Check(in, e.d, a)
@@ -34,16 +34,17 @@ func (e *Engine) intent(in *desk.Intent) {
 			e.legs.Refused(in.Plan, in.Leg)
 			e.gate.Release(in.Plan, in.Leg, e.d)
 		}
-		return
+		return v.Reason
 	}
 	e.counts.Approved++
 	e.queue(a.Command())
+	return venue.OK
 }
 
 // admit gives an approved command its slot and ids.
 func (e *Engine) admit(a *risk.Approved) bool {
 	c := a.Command()
-	c.Config = e.cfg.Fingerprint
+	c.Config, c.Operator = e.cfg.Fingerprint, e.operatorOf(c.Strategy)
 	if c.Op == venue.New {
 		return e.orders.Open(c)
 	}
@@ -106,15 +107,17 @@ func (e *Engine) plan(p *desk.Plan) {
 	}
 }
 
-// cancelAll asks for the end of every order of a venue, or of all venues, without the strategies' help.
-func (e *Engine) cancelAll(v venue.ID) {
+// cancelAll asks for the end of every order of a venue and of a strategy, or of all for 0, without the strategies' help.
+func (e *Engine) cancelAll(v venue.ID, strategy uint16) {
 	for _, in := range e.d.Instruments[1:] {
 		if v != 0 && in.Venue != v {
 			continue
 		}
 		live := e.d.Live[in.Inst]
 		for i := range live {
-			e.cancel(&e.d.Orders[live[i]])
+			if o := &e.d.Orders[live[i]]; strategy == 0 || o.Strategy == strategy {
+				e.cancel(o)
+			}
 		}
 	}
 }

@@ -27,6 +27,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"oneprice/books"
 	"oneprice/books/desk"
@@ -62,6 +63,8 @@ type Config struct {
 	MaxAge []venue.Nanos
 	// Latency takes the stamps of the stages; nil measures nothing. It is invisible to what is decided.
 	Latency *stats.Latency
+	// Operator is the number of the one who started the run: whom its orders name until another arms. 0 where nobody did.
+	Operator uint16
 	// FX lists the books that give exchange rates to the reporting currency.
 	FX []RateSource
 }
@@ -83,6 +86,9 @@ type Engine struct {
 	said   *desk.Out
 	out    *Out
 
+	flat       flattening
+	answerable []uint16 // by strategy: the operator whom its orders name
+	operated   uint64   // the last request of an operator that was carried out
 	statements statements
 	strays     strays
 
@@ -128,6 +134,7 @@ func New(cfg Config) *Engine {
 		orders: orders.New(cfg.Desk, cfg.Epoch, orders.LastSequence),
 		legs:   legs.New(cfg.Plans),
 		said:   desk.NewOut(cfg.Intents, cfg.Plans), statements: newStatements(cfg.Desk),
+		flat: newFlattening(cfg.Desk), answerable: slices.Repeat([]uint16{cfg.Operator}, len(cfg.Strategies)+1),
 		changed: make([]bool, n), silent: make([]bool, n), tripped: make([]risk.BreakerState, len(cfg.Desk.Balances)),
 	}
 }

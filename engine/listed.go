@@ -66,7 +66,7 @@ func (e *Engine) clock(x *venue.Event) {
 	e.record().SetClock(x.Venue, venue.Nanos(x.W[0]), venue.Nanos(x.W[1]), e.gate.MaxOffset(x.Venue), now)
 	if now {
 		e.weeding = true
-		e.cancelAll(x.Venue)
+		e.cancelAll(x.Venue, 0)
 	}
 }
 
@@ -83,7 +83,7 @@ func (e *Engine) weed(i venue.Inst) {
 // unwanted reports whether an order must not stand: its venue is killed or its clock lies apart, its instrument lets nothing
 // rest, or its price is not on the grid any more, so that it could not be amended. But for a kill a stop stands: it protects.
 func (e *Engine) unwanted(o *desk.Order) bool {
-	if e.killed && e.gate.Killed(o.Venue) {
+	if e.killed && e.gate.Killed(o.Venue, o.Strategy) {
 		return true
 	}
 	if !e.weeding || o.Role == venue.RoleStop {

@@ -16,7 +16,7 @@ type Journal interface {
 	// Report keeps what a report proves of an order. The journal itself remembers that one found no room.
 	Report(*venue.Report) bool
 	// Operator keeps a kill and its lifting.
-	Operator(k venue.OpKind, v venue.ID, now venue.Nanos) bool
+	Operator(k venue.OpKind, v venue.ID, strategy uint16, now venue.Nanos) bool
 	// Note keeps a small named value, the newest of its name. The error says that there is no room now: it is then kept
 	// when there is, before anything else.
 	Note(name, text string, amount int64, scale uint8, now venue.Nanos) error
@@ -55,7 +55,7 @@ func (l *Loop) rulings(rs []audit.Record) {
 	}
 	for i := range rs {
 		if r := &rs[i]; r.Kind == audit.Operator {
-			j.Operator(venue.OpKind(r.Sub), r.Venue, r.At)
+			j.Operator(venue.OpKind(r.Sub), r.Venue, r.Strategy, r.At)
 		}
 	}
 	l.tell(venue.RingJournal, !j.Room(), &l.stuck)

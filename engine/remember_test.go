@@ -54,7 +54,7 @@ func (b *book) Report(r *venue.Report) bool {
 	return true
 }
 
-func (b *book) Operator(k venue.OpKind, _ venue.ID, _ venue.Nanos) bool {
+func (b *book) Operator(k venue.OpKind, _ venue.ID, _ uint16, _ venue.Nanos) bool {
 	b.ruled = append(b.ruled, k)
 	return true
 }

@@ -105,7 +105,7 @@ func (e *Engine) outlived(s *statement, v venue.ID) {
 	*s = statement{} // said once; the next statement counts anew
 	e.gate.OnOperator(venue.OpDisarm, v, e.d.Now)
 	e.record().SetOperator(venue.OpDisarm, v, 0, venue.AccountDiffers)
-	e.cancelAll(v)
+	e.cancelAll(v, 0)
 }
 
 // balanceAgrees reports whether a free balance is what we hold less what our working orders may hold back. How much the

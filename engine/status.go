@@ -26,12 +26,15 @@ type Status struct {
 	Positions []desk.Position
 	Working   []desk.Working
 	Books     []BookStatus
+	Operator  OperatorStatus
 }
 
 // Copy makes s a copy of from that shares nothing with it; the slices of s are reused.
 func (s *Status) Copy(from *Status) {
-	p, w, k := s.Positions, s.Working, s.Books
+	p, w, k, o := s.Positions, s.Working, s.Books, s.Operator
 	*s = *from
+	s.Operator = o
+	s.Operator.Copy(&from.Operator)
 	s.Positions = append(p[:0], from.Positions...)
 	s.Working = append(w[:0], from.Working...)
 	s.Books = append(k[:0], from.Books...)
@@ -90,6 +93,7 @@ func (e *Engine) fill(s *Status) {
 	}
 	s.Positions = append(s.Positions[:0], d.Positions...)
 	s.Working = append(s.Working[:0], d.Working...)
+	e.operatorStatus(&s.Operator)
 	s.Books = s.Books[:0]
 	for i, b := range d.Books {
 		x := BookStatus{}

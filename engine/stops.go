@@ -13,7 +13,14 @@ func (e *Engine) stops() {
 	e.said.Reset()
 	e.stopped(e.cfg.Stops.Decide(e.d, e.said))
 	e.own(0)
-	e.send(e.said.Intents())
+	ins := e.said.Intents()
+	for i := range ins {
+		if in := &ins[i]; in.Op == venue.New {
+			e.hindered(in.Inst, e.intent(in))
+		} else {
+			e.intent(in)
+		}
+	}
 }
 
 // stopped records what happened to stops, leaves in out what a restart must know, and tells the gate which instruments take

@@ -239,62 +239,8 @@ func (g *Gate) OnFees(i venue.Inst, d *desk.Desk) {
 	g.Refresh(i, d)
 }
 
-// OnOperator obeys an operator; v is the venue concerned, 0 for all. OpKill for all closes the Kill gate at the sockets
-// too. OpArm ends disarm and reduce-only, and re-enables what repeated executions or a loss streak had stopped.
-// OpBreakerReset re-arms the breaker of v, or every breaker.
-func (g *Gate) OnOperator(k venue.OpKind, v venue.ID, now venue.Nanos) {
-	f := &g.flags
-	if v != 0 { // a command for one venue
-		if int(v) >= len(g.venues) {
-			return
-		}
-		f = &g.venues[v].flags
-	}
-	switch k {
-	case venue.OpKill:
-		if f.set(killed, true); v == 0 {
-			g.kill.Set()
-		}
-	case venue.OpLift:
-		if f.set(killed, false); v == 0 {
-			g.kill.Lift()
-		}
-	case venue.OpArm:
-		f.set(disarmed|reduceOnly, false)
-		if v == 0 {
-			g.enable()
-		}
-	case venue.OpDisarm:
-		f.set(disarmed, true)
-	case venue.OpReduceOnly:
-		f.set(reduceOnly, true)
-	case venue.OpBreakerReset:
-		for i := range g.venues {
-			if v == 0 || int(v) == i {
-				g.venues[i].breaker.Reset()
-			}
-		}
-		if v == 0 {
-			g.breaker.Reset()
-		}
-	}
-}
-
 // Stop notes that an instrument takes nothing but RoleStop orders and the legs of plans under way, or trades freely again.
 func (g *Gate) Stop(i venue.Inst, on bool) { g.slots[i].flags.set(stopped, on) }
-
-// enable lifts what only an operator may lift.
-func (g *Gate) enable() {
-	for i := range g.strats {
-		st := &g.strats[i]
-		st.streak = 0
-		st.flags.set(streakReached, false)
-		for b := range st.repeats {
-			r := &st.repeats[b]
-			r.disabled, r.n = false, 0
-		}
-	}
-}
 
 // Room notes that a ring is full or has room again. A full audit, command or journal ring stops new orders; a full tape
 // does not.

@@ -2,8 +2,14 @@ package risk
 
 import "oneprice/books/venue"
 
-// Killed reports whether an operator has killed a venue, or everything, and not lifted it.
-func (g *Gate) Killed(v venue.ID) bool { return (g.flags|g.venues[v].flags)&killed != 0 }
+// Killed reports whether an operator has killed everything, a venue or a strategy, and not lifted it.
+func (g *Gate) Killed(v venue.ID, strategy uint16) bool {
+	f := g.flags | g.venues[v].flags
+	if int(strategy) < len(g.strats) {
+		f |= g.strats[strategy].flags
+	}
+	return f&killed != 0
+}
 
 // Apart reports whether the clocks of a venue and ours lie further apart than its limit allows.
 func (g *Gate) Apart(v venue.ID) bool {

@@ -68,7 +68,7 @@ func (g *Gate) flagged(c *candidate) bool {
 	switch f := c.flags; {
 	case f&killed != 0:
 		return c.no(RuleKill, venue.Killed)
-	case f&disarmed != 0 && c.leg == nil:
+	case f&disarmed != 0 && c.leg == nil && !c.closes():
 		return c.no(RuleArmed, venue.NotArmed)
 	case f&notAllowed != 0:
 		return c.no(RuleAllow, venue.NotAllowed)
@@ -82,6 +82,12 @@ func (g *Gate) flagged(c *candidate) bool {
 		return c.no(RuleStopped, venue.StopFired)
 	}
 	return true
+}
+
+// closes reports whether it is the engine's own order, on an operator's word, that takes a position towards zero: no
+// strategy has the number 0.
+func (c *candidate) closes() bool {
+	return c.in.Strategy == 0 && c.in.Role == venue.RoleStop && c.reduces
 }
 
 func (g *Gate) fullWhy() venue.Reason {

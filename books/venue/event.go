@@ -196,24 +196,5 @@ const (
 	RingJournal
 )
 
-// OpKind is what an Operator event asks.
-type OpKind uint8
-
-const (
-	NoOperator OpKind = iota
-	OpKill
-	OpLift
-	OpArm
-	OpDisarm
-	OpReduceOnly
-	OpBreakerReset
-)
-
-// SetOperator makes e an operator's command. v is the venue it concerns, 0 for all; who identifies the operator.
-func (e *Event) SetOperator(k OpKind, v ID, who uint16, now Nanos) {
-	e.Kind, e.Flags, e.N, e.Venue, e.Inst, e.Seq = Operator, Last, uint8(k), v, 0, uint64(who)
-	e.W[0], e.W[1], e.W[2], e.W[3], e.W[4], e.W[5] = 0, 0, 0, 0, int64(now), 0
-}
-
 // Seen is the receive time of any record but a Head or Levels, which keep theirs in Recv.
 func (e *Event) Seen() Nanos { return Nanos(e.W[4]) }

@@ -148,7 +148,7 @@ const (
 	RoleQuote
 	RoleTake
 	RoleLeg
-	// RoleHedge completes or covers; RoleUnwind takes a filled leg back; RoleStop closes on a stop.
+	// RoleHedge completes or covers; RoleUnwind takes a filled leg back; RoleStop closes on a stop, or on an operator's word.
 	RoleHedge
 	RoleUnwind
 	RoleStop

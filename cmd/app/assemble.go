@@ -28,7 +28,7 @@ type Assembly struct {
 	Risk        risk.Config
 	Ledger      ledger.Config
 	// Strategies decide in this order; the engine numbers them from 1, and StrategyNames and Risk.Strategies are indexed
-	// by that number.
+	// by that number; 0 are the engine's own orders, on an operator's word.
 	Strategies    []desk.Strategy
 	StrategyNames []string
 	// Stops decide before them, under the number 0.

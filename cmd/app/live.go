@@ -112,6 +112,7 @@ type Live struct {
 	spin       bool // the connections spin
 	tally      tally
 	holds      func(venue, currency string) (decimal.Decimal, bool)
+	lane       *lane
 
 	mu     sync.Mutex
 	latest engine.Status // a copy of Newest for the console
@@ -190,6 +191,7 @@ func (l *Live) assemble(ctx context.Context, a *Assembly, o LiveOptions, policy 
 	if err != nil {
 		return err
 	}
+	l.lane = &lane{out: l.sink(len(l.Events) - 1), clock: o.Clock}
 	if l.orders != nil {
 		l.tally.venues, l.holds = make([]OrderReport, len(l.Venues)), o.Holds
 		l.Loop.Tap(&l.tally)

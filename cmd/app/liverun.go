@@ -45,8 +45,9 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 			}
 		}()
 	}
-	for _, v := range l.killed {
-		fail(l.order(venue.OpKill, v))
+	for _, s := range l.killed {
+		_, err := l.lane.put(venue.OpKill, s, 0, "killed before this start, and not lifted since")
+		fail(err)
 	}
 	stopped := make(chan struct{}) // the engine has
 	go func() {
@@ -131,16 +132,6 @@ func (l *Live) watch(ctx context.Context, status func(*Live)) {
 	}
 }
 
-// order gives an operator's order to the engine, through a ring of its own, so that it stands on the tape. Venue 0 is all.
-func (l *Live) order(k venue.OpKind, v venue.ID) error {
-	var e venue.Event
-	e.SetOperator(k, v, 0, l.edges.Clock.Now())
-	if why := l.sink(len(l.Events) - 1).Put([]venue.Event{e}); why != venue.OK {
-		return fmt.Errorf("an operator's order does not reach the engine: %s", why)
-	}
-	return nil
-}
-
 // closeWithin bounds how long the end of a session waits for its orders: longer than plans under way usually have.
 const closeWithin = 3 * time.Second
 
@@ -148,7 +139,7 @@ const closeWithin = 3 * time.Second
 // what works and takes nothing new but the legs of plans under way. It returns once nothing works and no plan is under
 // way, or when closeWithin has passed, or when the engine has stopped.
 func (l *Live) disarm(stopped <-chan struct{}) {
-	if l.order(venue.OpDisarm, 0) != nil {
+	if _, err := l.lane.put(venue.OpDisarm, scope{}, 0, "the session ends"); err != nil {
 		return // the session's end says what is open
 	}
 	n := len(l.Events) - 1

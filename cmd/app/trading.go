@@ -59,8 +59,8 @@ type Trading struct {
 	orders  *orderSide
 	journal *journal.Journal
 	opening *recovery.Opening
-	// killed are the venues, 0 for all, that were killed and not lifted since: a kill survives a restart.
-	killed []venue.ID
+	// killed is what was killed and not lifted since: a kill survives a restart.
+	killed []scope
 	ended  uint64 // cancels that recovery has sent
 }
 
@@ -196,7 +196,7 @@ func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
 	}
 	var state *journal.State
 	t.journal, state, err = journal.Open(journal.Config{Dir: dir, Least: secondOf(o.Clock.Now()), Fingerprint: t.Fingerprint, Instruments: t.Instruments, Venues: names,
-		Currencies: t.Currencies, Clock: o.Clock})
+		Currencies: t.Currencies, Strategies: t.StrategyNames, Clock: o.Clock})
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,12 @@ func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
 	}
 	for i, name := range names {
 		if (i == 0 || name != "") && state.Killed(name) {
-			t.killed = append(t.killed, venue.ID(i))
+			t.killed = append(t.killed, scope{venue: venue.ID(i)})
+		}
+	}
+	for i, name := range t.StrategyNames[1:] {
+		if state.KilledStrategy(name) {
+			t.killed = append(t.killed, scope{strategy: uint16(i + 1)})
 		}
 	}
 	if t.opening, err = t.recover(ctx, state, o.Orders); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"oneprice/books/venue"
 	"oneprice/feeds"
 )
 
@@ -165,6 +166,9 @@ func (c *Config) layers(w *walker) {
 		c.instrumentKnown(w, name, fmt.Sprintf("limits.restricted[%d]", i))
 	}
 	names := append(append(c.Strategies.Arb.Names(), c.Strategies.Quoting.Names()...), stopsName)
+	if len(names) > venue.Strategies {
+		w.fault(w.line("strategies"), "strategies", "holds %d strategies and at most %d can be killed one by one; write fewer", len(names)-1, venue.Strategies-1)
+	}
 	for _, e := range l.Strategies.By {
 		if !contains(names, e.Name) {
 			w.fault(e.Line, "limits.strategies."+e.Name, "there is no strategy %s%s", quoted(e.Name), nearest(e.Name, names))

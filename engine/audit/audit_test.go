@@ -324,6 +324,17 @@ func TestFormatter_writesWhatAReaderNeeds(t *testing.T) {
 	})
 	check(`"kind":"breaker","state":"half_open"`, func(r *Record) { r.SetBreaker(0, HalfOpen, venue.OK, 0) })
 	check(`"kind":"operator","venue":"binance","action":"kill","operator":"12"`, func(r *Record) { r.SetOperator(venue.OpKill, 1, 12, venue.OK) })
+	check(`"kind":"operator","venue":"binance","action":"lift","strategy":"quoting","operator":"2"`, func(r *Record) {
+		var e venue.Event
+		e.SetOperator(venue.OpLift, 1, 2, 0)
+		e.SetStrategy(1)
+		r.SetCommand(&e)
+	})
+	check(`"kind":"operator","action":"note","operator":"2","text":"anna: the venue is well again, a"`, func(r *Record) {
+		var e venue.Event
+		require.Equal(t, "nd quiet", string(e.SetNote([]byte("anna: the venue is well again, and quiet"), 2, 0)))
+		r.SetCommand(&e)
+	})
 	check(`"kind":"leg","strategy":"quoting","instrument":"99","op":"out_of_range","price":"5","plan":"8","leg":1`, func(r *Record) {
 		p := desk.Plan{ID: 8, Strategy: 1}
 		p.Legs[1] = desk.Intent{Op: 77, Inst: 99, Price: 5}

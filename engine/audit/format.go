@@ -23,9 +23,9 @@ var (
 	bookWords    = words(books.Stale, books.State.String)
 	breakerWords = words(Locked, BreakerState.String)
 	statusWords  = words(venue.Halted, venue.Status.String)
+	opKindWords  = words(venue.OpNote, venue.OpKind.String)
 
 	finalityWords = []string{"final", "provisional", "reversed"}
-	operatorWords = []string{"none", "kill", "lift", "arm", "disarm", "reduce_only", "breaker_reset"}
 	// stopWords are those of stops.Act, which this package may not see; a test of engine compares them.
 	stopWords = []string{"none", "armed", "fired", "resumed", "closed", "dead", "spent"}
 )
@@ -113,9 +113,11 @@ func (f *Formatter) Append(dst []byte, r *Record) []byte {
 		l.instant(`,"until":`, r.NotAfter)
 	case Operator:
 		f.where(r)
-		l.word(`,"action":`, wordOf(operatorWords, r.Sub))
+		l.word(`,"action":`, wordOf(opKindWords, r.Sub))
+		f.name(`,"strategy":`, f.strategies, int(r.Strategy))
 		l.id(`,"operator":`, uint64(r.Operator))
 		f.reason(r)
+		l.escaped(`,"text":`, r.RefBytes())
 	case Naked:
 		f.where(r)
 		l.id(`,"plan":`, r.Plan)

@@ -129,7 +129,7 @@ type Record struct {
 	Cum, Fill     fixed.Qty
 	Fee           fixed.Cash
 	ReportSeq     uint64
-	// Ref[0] is the length of the venue's order or trade id in Ref[1:].
+	// Ref[0] is the length of the venue's order or trade id, or of a note's text, in Ref[1:].
 	Ref [40]byte
 }
 
@@ -213,6 +213,16 @@ func (r *Record) SetBreaker(v venue.ID, s BreakerState, why venue.Reason, until 
 // SetOperator makes r an operator's action; why is OK when it was carried out.
 func (r *Record) SetOperator(k venue.OpKind, v venue.ID, who uint16, why venue.Reason) {
 	r.Kind, r.Sub, r.Venue, r.Operator, r.Reason = Operator, uint8(k), v, who, why
+}
+
+// SetCommand makes r what an operator's event commands; the text of a note stands in Ref.
+func (r *Record) SetCommand(e *venue.Event) {
+	r.SetOperator(venue.OpKind(e.N), e.Venue, uint16(e.Seq), venue.OK)
+	if venue.OpKind(e.N) == venue.OpNote {
+		r.Ref[0] = uint8(len(e.AppendNote(r.Ref[1:1])))
+		return
+	}
+	r.Strategy, r.Inst = e.Strategy(), e.Inst
 }
 
 // SetNaked makes r the exposure that a plan left in an instrument; q is signed, long positive.

@@ -43,9 +43,10 @@ type Config struct {
 	Least uint64
 	// Fingerprint is the configuration's.
 	Fingerprint uint64
-	// Instruments, Venues and Currencies name the numbers in commands and reports; entry 0 of each is unused.
+	// Instruments, Venues, Currencies and Strategies name the numbers in commands and reports; entry 0 of each is unused.
 	Instruments []*venue.Instrument
 	Venues      []string
+	Strategies  []string
 	Currencies  []string
 	// Capacity is the records of one file. Default 65,536.
 	Capacity int
@@ -85,6 +86,11 @@ func (c *Config) complete() error {
 			return fmt.Errorf("journal: venue %d: the name %q is empty or too long", v, name)
 		}
 	}
+	for s, name := range c.Strategies {
+		if s > 0 && (name == "" || len(stopName(name)) > MaxName) {
+			return fmt.Errorf("journal: strategy %d: the name %q is empty or too long", s, name)
+		}
+	}
 	return nil
 }
 
@@ -105,6 +111,7 @@ type Journal struct {
 	fills       uint64 // told since Open
 	values      []value
 	kills       []int // by venue: its place in values
+	stops       []int // by strategy: its place in values
 	owing       bool  // missed or a value is still to be written
 
 	_       [64]byte

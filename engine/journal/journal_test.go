@@ -95,9 +95,9 @@ func TestOpen_recoversOrdersFillsAndValuesByName(t *testing.T) {
 	require.NoError(t, j.Note("orders_today:a", "", 3, 0, now))
 	require.NoError(t, j.Note("orders_today:a", "", 4, 0, now))
 	require.NoError(t, j.Note("waiver", "new config, seen by the desk", 0, 0, now))
-	require.True(t, j.Operator(venue.OpKill, 2, now))
-	require.True(t, j.Operator(venue.OpKill, 0, now))
-	require.True(t, j.Operator(venue.OpLift, 0, now))
+	require.True(t, j.Operator(venue.OpKill, 2, 0, now))
+	require.True(t, j.Operator(venue.OpKill, 0, 0, now))
+	require.True(t, j.Operator(venue.OpLift, 0, 0, now))
 	require.NoError(t, j.Close())
 
 	cfg := config(dir) // another run has other indices
@@ -199,7 +199,7 @@ func TestIntent_fullJournalKeepsRoomForCancelsAndConfessesWhatItMissed(t *testin
 	}
 	lost := fill(&c, "T9", 1)
 	require.False(t, j.Report(&lost))
-	require.False(t, j.Operator(venue.OpKill, 1, now))
+	require.False(t, j.Operator(venue.OpKill, 1, 0, now))
 	require.ErrorIs(t, j.Note("n", "", 1, 0, now), ErrFull)
 	cancel := venue.Command{Op: venue.Cancel, Venue: 1, Inst: 1, Slot: 1, Client: orders.ID(1, 99), Target: c.Client}
 	require.False(t, j.Intent(&cancel))
@@ -250,7 +250,7 @@ func TestCheckpoint_replacesWhatCameBeforeAndFilesGo(t *testing.T) {
 	table.Apply(&venue.Report{Kind: venue.Fill, Inst: 1, Venue: 1, Slot: kept.Slot, Client: kept.Client, Fill: 3}, now)
 	d.Positions[1] = desk.Position{Qty: 3, Avg: 100, Fees: 9}
 	d.Balances[1][1] = 12345
-	require.True(t, j.Operator(venue.OpKill, 1, now))
+	require.True(t, j.Operator(venue.OpKill, 1, 0, now))
 	for range 5 { // fills files
 		for range 50 {
 			put(t, j, answer(venue.Ack, &kept, "V"))
@@ -296,7 +296,7 @@ func TestCheckpoint_carriesWhatEarlierRunsNoted(t *testing.T) {
 	cfg := config(dir)
 	cfg.Keep = 1
 	j, _ := open(t, cfg)
-	require.True(t, j.Operator(venue.OpKill, 1, now))
+	require.True(t, j.Operator(venue.OpKill, 1, 0, now))
 	require.NoError(t, j.Note("waiver", "by the desk", 5, 2, now+1))
 	require.NoError(t, j.Close())
 	j, _ = open(t, cfg)
@@ -370,7 +370,7 @@ func TestPut_allocatesNothing(t *testing.T) {
 	d := desk.New(instruments(), 2, 2, 16, 1, books.Config{})
 	require.NoError(t, j.Note("x", "", 1, 0, now))
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
-		require.True(t, j.Intent(&c) && j.Report(&f) && j.Room() && j.Operator(venue.OpKill, 1, now))
+		require.True(t, j.Intent(&c) && j.Report(&f) && j.Room() && j.Operator(venue.OpKill, 1, 0, now))
 		require.True(t, j.Note("x", "text", 1, 0, now) == nil && j.Checkpoint(d, d.Now) == nil)
 	}))
 }

@@ -64,13 +64,17 @@ func proves(p *venue.Report) bool {
 	return true
 }
 
-// Operator keeps a kill and its lifting; what else an operator does ends with the run. False: no room now; it is written
+// Operator keeps a kill of everything, of a venue or of a strategy, and its lifting; what else an operator does ends with the run. False: no room now; it is written
 // when there is. The engine only.
-func (j *Journal) Operator(k venue.OpKind, v venue.ID, now venue.Nanos) bool {
-	if k != venue.OpKill && k != venue.OpLift || int(v) >= len(j.kills) {
+func (j *Journal) Operator(k venue.OpKind, v venue.ID, strategy uint16, now venue.Nanos) bool {
+	kills, i := j.kills, int(v)
+	if strategy != 0 {
+		kills, i = j.stops, int(strategy)
+	}
+	if k != venue.OpKill && k != venue.OpLift || i >= len(kills) {
 		return true
 	}
-	x := &j.values[j.kills[v]]
+	x := &j.values[kills[i]]
 	x.Value, x.At = 0, now
 	if k == venue.OpKill {
 		x.Value = 1
@@ -122,10 +126,17 @@ func (j *Journal) adopt(before []Value) {
 		}
 		j.kills[v] = j.place(killName(name))
 	}
+	j.stops = make([]int, len(j.cfg.Strategies))
+	for s, name := range j.cfg.Strategies {
+		if s > 0 {
+			j.stops[s] = j.place(stopName(name))
+		}
+	}
 }
 
-// killName is the value that says whether a venue, or everything, is killed.
-func killName(venue string) string { return "kill:" + venue }
+// killName is the value that says whether a venue, or everything, is killed; stopName whether a strategy is.
+func killName(venue string) string    { return "kill:" + venue }
+func stopName(strategy string) string { return "kill strategy:" + strategy }
 
 // put writes a value, or owes it.
 func (j *Journal) put(x *value) bool {

@@ -111,6 +111,12 @@ func (s *State) Killed(venue string) bool {
 	return ok && v.Value != 0
 }
 
+// KilledStrategy reports whether a strategy is killed, and not lifted since.
+func (s *State) KilledStrategy(name string) bool {
+	v, ok := s.Value(stopName(name))
+	return ok && v.Value != 0
+}
+
 // Value is what was noted last under a name.
 func (s *State) Value(name string) (Value, bool) {
 	i, ok := slices.BinarySearchFunc(s.Values, name, func(v Value, name string) int { return strings.Compare(v.Name, name) })

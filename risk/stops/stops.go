@@ -143,15 +143,16 @@ func (s *Stops) Taken() { s.said, s.keeps = s.said[:0], s.keeps[:0] }
 // Stopped reports whether an instrument takes nothing but what closes it: a guard has fired there, or it is being closed.
 func (s *Stops) Stopped(i venue.Inst) bool { return s.closers[i].stopped }
 
-// Close closes the position of an instrument, as an operator may ask. False when there is none.
-func (s *Stops) Close(d *desk.Desk, i venue.Inst) bool {
-	q := d.Positions[i].Qty
-	if q == 0 {
-		return false
+// Closing reports whether a closer is at work in an instrument.
+func (s *Stops) Closing(i venue.Inst) bool { return s.closers[i].active }
+
+// Close closes the position of an instrument, as an operator may ask; where there is none, nothing is said.
+func (s *Stops) Close(d *desk.Desk, i venue.Inst) []Said {
+	if q := d.Positions[i].Qty; q != 0 {
+		s.close(i, 0, q, 0)
+		s.say(Said{Act: Fired, Inst: i, Qty: q})
 	}
-	s.close(i, 0, q, 0)
-	s.say(Said{Act: Fired, Inst: i, Qty: q})
-	return true
+	return s.said
 }
 
 // Arm lets every guard watch again that has fired or died, and opens the instruments that nothing is being closed at.
