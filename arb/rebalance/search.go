@@ -15,7 +15,7 @@ type search struct {
 	cfg     *Config
 	d       *desk.Desk
 	opening [][]fixed.Cash // by venue and currency
-	owner   []int // by currency
+	owner   []int          // by currency
 	markets []market
 	held    [][]fixed.Cash // by venue and currency, as the trades leave it
 	worth   []fixed.Rate   // by currency
