@@ -108,7 +108,7 @@ func TestFeed_aFrozenBookAloneFallsSilent(t *testing.T) {
 func TestFeed_livesInVirtualTime(t *testing.T) {
 	for name, m := range map[string]market{"spot": spot, "usdm": usdm, "coinm": coinm} {
 		t.Run(name, func(t *testing.T) {
-			wiretest.Lives(t, name == "spot", func(t *testing.T, n wire.Net, clock *wire.Clock) (*wiretest.Rig, func(bool)) {
+			wiretest.Lives(t, func(t *testing.T, n wire.Net, clock *wire.Clock) (*wiretest.Rig, func(bool)) {
 				f := m.follow(t, n, clock, 50, venuesim.NewFaults(3, venuesim.Rates{}))
 				return f.Rig, func(on bool) { f.faults.Set(map[bool]venuesim.Rates{true: venuesim.AllFaults.Times(3)}[on]) }
 			})

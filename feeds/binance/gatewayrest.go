@@ -42,7 +42,7 @@ const maxBody = 32 << 20
 // carried out, else what the venue stated, as a refusedError, or Transient.
 func (r *rest) call(ctx context.Context, method, path string, weight int64, params []sign.Param) ([]byte, error) {
 	g := r.g
-	if err := r.weight.Wait(ctx, weight); err != nil {
+	if err := r.weight.Wait(ctx, g.o.Clock, weight); err != nil {
 		return nil, err
 	}
 	if wait := venue.Nanos(g.shut.Load()) - g.o.Clock.Now(); wait > 0 {

@@ -39,7 +39,7 @@ func (g *Gateway) Run(ctx context.Context, out venue.Reports) error {
 	back := wire.Backoff{Min: 50 * venue.Millisecond, Max: 10 * venue.Second}
 	back.Seed(g.o.Seed)
 	var failed error
-	for failed == nil && attempts.Wait(ctx, 1) == nil {
+	for failed == nil && attempts.Wait(ctx, g.o.Clock, 1) == nil {
 		if wait := venue.Nanos(g.shut.Load()) - g.o.Clock.Now(); wait > 0 && g.o.Clock.Sleep(ctx, wait) != nil {
 			break
 		}

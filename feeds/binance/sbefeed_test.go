@@ -50,7 +50,7 @@ func TestBinaryFeed_followsTheVenueOverSockets(t *testing.T) {
 }
 
 func TestBinaryFeed_livesInVirtualTime(t *testing.T) {
-	wiretest.Lives(t, true, func(t *testing.T, n wire.Net, clock *wire.Clock) (*wiretest.Rig, func(bool)) {
+	wiretest.Lives(t, func(t *testing.T, n wire.Net, clock *wire.Clock) (*wiretest.Rig, func(bool)) {
 		f := binaryFollow(t, n, clock, 50, venuesim.NewFaults(3, venuesim.Rates{}))
 		return f.Rig, func(on bool) { f.faults.Set(map[bool]venuesim.Rates{true: venuesim.AllFaults.Times(3)}[on]) }
 	})

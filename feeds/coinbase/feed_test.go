@@ -124,7 +124,7 @@ func TestFeed_refusesWhatItCannotFollow(t *testing.T) {
 }
 
 func TestFeed_livesInVirtualTime(t *testing.T) {
-	wiretest.Lives(t, true, func(t *testing.T, n wire.Net, clock *wire.Clock) (*wiretest.Rig, func(bool)) {
+	wiretest.Lives(t, func(t *testing.T, n wire.Net, clock *wire.Clock) (*wiretest.Rig, func(bool)) {
 		r := follow(t, n, clock, 50, venuesim.NewFaults(3, venuesim.Rates{}))
 		return r.Rig, func(on bool) { r.faults.Set(map[bool]venuesim.Rates{true: venuesim.AllFaults.Times(8)}[on]) }
 	})

@@ -73,7 +73,7 @@ func (r *rest) bearer(method, path string) (string, error) {
 
 // get asks one question. The answer is the caller's.
 func (r *rest) get(ctx context.Context, path string, query url.Values) (*fastjson.Value, error) {
-	if err := r.all.Wait(ctx, 1); err != nil {
+	if err := r.all.Wait(ctx, r.clock, 1); err != nil {
 		return nil, err
 	}
 	address := r.base + path

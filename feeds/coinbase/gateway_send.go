@@ -295,7 +295,7 @@ func (s *sender) seek(ctx context.Context, c *venue.Command) {
 // batch sends the gathered cancels as one request.
 func (s *sender) batch(ctx context.Context) {
 	g := s.g
-	if err := g.all.Wait(ctx, 1); err != nil {
+	if err := g.all.Wait(ctx, g.clock, 1); err != nil {
 		for i := range s.cancels {
 			g.unsent(&s.cancels[i], venue.SessionClosed)
 		}

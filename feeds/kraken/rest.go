@@ -55,7 +55,7 @@ func (r *rest) token(ctx context.Context) (token string, err error) {
 // private asks a private endpoint; form is what follows the nonce ("&a=b"), cost what it adds to the counter. use sees the
 // result, which it must not keep. A refused nonce is raised and tried once more: the venue has then done nothing.
 func (r *rest) private(ctx context.Context, name, form string, cost int64, use func(*fastjson.Value) error) error {
-	if err := r.limit.Wait(ctx, cost); err != nil {
+	if err := r.limit.Wait(ctx, r.clock, cost); err != nil {
 		return err
 	}
 	r.mu.Lock()

@@ -47,7 +47,7 @@ func (g *Gateway) connect(ctx context.Context) error {
 	backoff := wire.Backoff{Min: 250 * venue.Millisecond, Max: 30 * venue.Second}
 	backoff.Seed(g.cfg.Seed)
 	for ctx.Err() == nil {
-		if g.cfg.Limits.Connections.Wait(ctx, 1) != nil {
+		if g.cfg.Limits.Connections.Wait(ctx, g.cfg.Clock, 1) != nil {
 			break
 		}
 		lived, err := g.once(ctx)

@@ -89,11 +89,18 @@ func (r Rates) And(other Rates) Rates {
 }
 
 // Faults decides when something goes wrong and remembers when it last did. Safe for concurrent use: server goroutines
-// share it. The zero value never strikes.
+// share it.
 type Faults struct {
+	*menu
+	rnd *rand.Rand // under the menu's mutex
+}
+
+// menu is what all parts of a venue share.
+type menu struct {
 	mu    sync.Mutex
+	seed  uint64
+	parts uint64
 	rates Rates
-	rnd   *rand.Rand
 	owed  [faults]bool
 	count [faults]uint64
 	last  venue.Nanos
@@ -101,7 +108,16 @@ type Faults struct {
 
 // NewFaults strikes at the given rates from a seed.
 func NewFaults(seed uint64, r Rates) *Faults {
-	return &Faults{rates: r, rnd: rand.New(rand.NewPCG(seed, 0xbad))}
+	return &Faults{&menu{seed: seed, rates: r}, rand.New(rand.NewPCG(seed, 0xbad))}
+}
+
+// Part is the same menu for one connection, with chances of its own: what befalls it does not depend on how often another one
+// draws. Parts are numbered in the order of being made.
+func (f *Faults) Part() *Faults {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.parts++
+	return &Faults{f.menu, rand.New(rand.NewPCG(f.seed, 0xbad+f.parts))}
 }
 
 // Set changes the rates.
@@ -122,7 +138,7 @@ func (f *Faults) Owe(k Fault) {
 func (f *Faults) Strikes(k Fault, now venue.Nanos) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.owed[k] && (f.rnd == nil || f.rates[k] == 0 || f.rnd.Uint32N(1_000_000) >= f.rates[k]) {
+	if !f.owed[k] && (f.rates[k] == 0 || f.rnd.Uint32N(1_000_000) >= f.rates[k]) {
 		return false
 	}
 	f.owed[k] = false
@@ -135,9 +151,6 @@ func (f *Faults) Strikes(k Fault, now venue.Nanos) bool {
 func (f *Faults) Amount(n int64) int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.rnd == nil {
-		return 0
-	}
 	return f.rnd.Int64N(n)
 }
 

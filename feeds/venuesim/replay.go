@@ -122,12 +122,13 @@ func (r *Replay) play(c *Conn, wants func([]byte) bool) error {
 	}
 	defer lines.Close()
 	p := r.begin()
-	start, first := r.cfg.Clock.Now(), venue.Nanos(0)
+	clock := r.cfg.Clock.Own()
+	start, first := clock.Now(), venue.Nanos(0)
 	for l := lines.Next(); l != nil; l = lines.Next() {
 		if first == 0 {
 			first = l.RecvNs
 		}
-		if !r.pause(c, start+(l.RecvNs-first)/venue.Nanos(r.cfg.Speed)-r.cfg.Clock.Now()) {
+		if !pause(c, clock, start+(l.RecvNs-first)/venue.Nanos(r.cfg.Speed)-clock.Now()) {
 			return nil
 		}
 		r.take(p, l)
@@ -151,7 +152,7 @@ func openAll(files []string) (*recording.Merged, error) {
 }
 
 // pause waits; false when the connection ended.
-func (r *Replay) pause(c *Conn, wait venue.Nanos) bool {
+func pause(c *Conn, clock *wire.Clock, wait venue.Nanos) bool {
 	if wait <= 0 {
 		select {
 		case <-c.Done():
@@ -160,7 +161,7 @@ func (r *Replay) pause(c *Conn, wait venue.Nanos) bool {
 			return true
 		}
 	}
-	t := r.cfg.Clock.Timer(wait)
+	t := clock.Timer(wait)
 	defer t.Stop()
 	select {
 	case <-t.C:

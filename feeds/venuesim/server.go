@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ type Server struct {
 	up    websocket.Upgrader
 
 	mu     sync.Mutex
-	conns  map[*Conn]struct{}
+	conns  []*Conn // in the order of their coming: a seed then gives one order of everything
 	closed bool
 	wg     sync.WaitGroup
 }
@@ -38,7 +39,7 @@ func NewServer(n wire.Net, clock *wire.Clock, faults *Faults, address string) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Clock: clock, Faults: faults, ln: ln, conns: map[*Conn]struct{}{}}
+	s := &Server{Clock: clock, Faults: faults, ln: ln}
 	s.up = websocket.Upgrader{ReadBufferSize: 4 << 10, WriteBufferSize: 64 << 10, CheckOrigin: func(*http.Request) bool { return true }}
 	s.http = http.Server{Handler: &s.mux, ReadHeaderTimeout: 10 * time.Second}
 	return s, nil
@@ -72,7 +73,7 @@ func (s *Server) Socket(pattern string, session func(*Conn, *http.Request)) {
 		if err != nil {
 			return // Upgrade has answered
 		}
-		c := &Conn{s: s, ws: ws, out: make(chan frame, 4096), done: make(chan struct{})}
+		c := &Conn{s: s, clock: s.Clock.Own(), faults: s.Faults.Part(), ws: ws, out: make(chan frame, 4096), done: make(chan struct{})}
 		if !s.enter(c) {
 			ws.Close()
 			return
@@ -82,6 +83,7 @@ func (s *Server) Socket(pattern string, session func(*Conn, *http.Request)) {
 		s.wg.Go(c.write)
 		session(c, r)
 		c.Close()
+		<-c.done
 		s.leave(c)
 	})
 }
@@ -92,14 +94,14 @@ func (s *Server) enter(c *Conn) bool {
 	if s.closed {
 		return false
 	}
-	s.conns[c] = struct{}{}
+	s.conns = append(s.conns, c)
 	s.wg.Add(1)
 	return true
 }
 
 func (s *Server) leave(c *Conn) {
 	s.mu.Lock()
-	delete(s.conns, c)
+	s.conns = slices.DeleteFunc(s.conns, func(x *Conn) bool { return x == c })
 	s.mu.Unlock()
 	s.wg.Done()
 }
@@ -109,9 +111,10 @@ func (s *Server) Trade(ctx context.Context, every venue.Nanos, step func(now ven
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var moving sync.WaitGroup
+	clock := s.Clock.Own()
 	moving.Go(func() {
-		for s.Clock.Sleep(ctx, every) == nil {
-			step(s.Clock.Now())
+		for clock.Sleep(ctx, every) == nil {
+			step(clock.Now())
 		}
 	})
 	err := s.Serve(ctx)
@@ -136,16 +139,18 @@ func (s *Server) Serve(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
+	for _, c := range s.conns {
+		c.cut()
+	}
 	s.mu.Unlock()
-	s.CutAll()
 	return s.http.Close()
 }
 
-// CutAll cuts every websocket.
+// CutAll ends every websocket.
 func (s *Server) CutAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for c := range s.conns {
+	for _, c := range s.conns {
 		c.Close()
 	}
 }
@@ -158,11 +163,13 @@ type Conn struct {
 	// Binary says that what Send takes is no text. Set it before the first Send.
 	Binary bool
 
-	s    *Server
-	ws   *websocket.Conn
-	out  chan frame
-	done chan struct{}
-	once sync.Once
+	s      *Server
+	clock  *wire.Clock // the writing goroutine's
+	faults *Faults
+	ws     *websocket.Conn
+	out    chan frame
+	done   chan struct{}
+	once   sync.Once
 
 	mu     sync.Mutex
 	kept   []byte      // a message that Reorder holds back
@@ -171,10 +178,11 @@ type Conn struct {
 	late   venue.Nanos // nothing leaves before then
 }
 
-// frame is a message on its way out.
+// frame is a message on its way out, which must not leave before an instant; a kind of 0 ends the connection.
 type frame struct {
 	kind int
 	data []byte
+	late venue.Nanos
 }
 
 // Read is the client's next message; an error when the connection is over.
@@ -185,16 +193,16 @@ func (c *Conn) Read() ([]byte, error) {
 
 // alive gives the client another minute to answer a ping, as Binance does.
 func (c *Conn) alive(string) error {
-	return c.ws.SetReadDeadline(c.s.Clock.Deadline(60 * venue.Second))
+	return c.ws.SetReadDeadline(c.clock.Deadline(60 * venue.Second))
 }
 
 // Reply sends a control message, which no fault touches but a cut.
-func (c *Conn) Reply(msg []byte) { c.queue(frame{websocket.TextMessage, msg}) }
+func (c *Conn) Reply(msg []byte) { c.queue(frame{kind: websocket.TextMessage, data: msg}) }
 
 // Send sends a market-data message through the faults. corrupt, where not nil, makes the message that BadChecksum sends.
 func (c *Conn) Send(msg []byte, corrupt func([]byte) []byte) {
-	now := c.s.Clock.Now()
-	f := c.s.Faults
+	now := c.clock.Now()
+	f := c.faults
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -246,7 +254,7 @@ func (c *Conn) deliver(msg []byte) {
 	if c.Binary {
 		kind = websocket.BinaryMessage
 	}
-	c.queue(frame{kind, msg})
+	c.queue(frame{kind, msg, c.late})
 }
 
 // queue hands a message to the writing goroutine; a client that does not read is cut, as venues do.
@@ -254,12 +262,15 @@ func (c *Conn) queue(f frame) {
 	select {
 	case c.out <- f:
 	default:
-		c.Close()
+		c.cut()
 	}
 }
 
-// Close cuts the connection.
-func (c *Conn) Close() {
+// Close ends the connection behind what is on its way out: how much of that still leaves is not the machine's to say.
+func (c *Conn) Close() { c.queue(frame{}) }
+
+// cut ends the connection at once.
+func (c *Conn) cut() {
 	c.once.Do(func() {
 		close(c.done)
 		c.ws.UnderlyingConn().Close()
@@ -269,47 +280,49 @@ func (c *Conn) Close() {
 // Done is closed when the connection is over.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// write is the writing goroutine: messages in order, and a ping frame every 20 s.
+// write is the writing goroutine: messages in order, and a ping frame every 20 s, which goes before a message that waits too:
+// of several that are ready select takes one at random.
 func (c *Conn) write() {
-	ping := c.s.Clock.Timer(20 * venue.Second)
-	defer ping.Stop()
-	for {
+	defer c.cut()
+	t := c.clock.Timer(20 * venue.Second)
+	defer func() { t.Stop() }()
+	ping := func() bool {
+		t = c.clock.Timer(20 * venue.Second)
+		return c.ws.WriteControl(websocket.PingMessage, nil, c.clock.Deadline(5*venue.Second)) == nil
+	}
+	for ok := true; ok; {
+		select {
+		case <-t.C:
+			ok = ping()
+			continue
+		default:
+		}
 		select {
 		case <-c.done:
 			return
-		case <-ping.C:
-			ping.Reset(20 * time.Second)
-			if c.ws.WriteControl(websocket.PingMessage, nil, c.s.Clock.Deadline(5*venue.Second)) != nil {
-				c.Close()
-				return
-			}
+		case <-t.C:
+			ok = ping()
 		case f := <-c.out:
-			if !c.wait() {
+			if f.kind == 0 || !c.wait(f.late) {
 				return
 			}
-			c.ws.SetWriteDeadline(c.s.Clock.Deadline(5 * venue.Second))
-			if c.ws.WriteMessage(f.kind, f.data) != nil {
-				c.Close()
-				return
-			}
+			c.ws.SetWriteDeadline(c.clock.Deadline(5 * venue.Second))
+			ok = c.ws.WriteMessage(f.kind, f.data) == nil
 		}
 	}
 }
 
 // wait holds the stream up where Delay says so. False when the connection ended meanwhile.
-func (c *Conn) wait() bool {
-	c.mu.Lock()
-	late := c.late
-	c.mu.Unlock()
-	left := late - c.s.Clock.Now()
+func (c *Conn) wait(late venue.Nanos) bool {
+	left := late - c.clock.Now()
 	if left <= 0 {
 		return true
 	}
-	t := c.s.Clock.Timer(left)
+	t := c.clock.Timer(left)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		c.s.Faults.Ended(c.s.Clock.Now())
+		c.faults.Ended(c.clock.Now())
 		return true
 	case <-c.done:
 		return false

@@ -31,8 +31,7 @@ func (h *Held) Free() {
 	links := h.links
 	h.mu.Unlock()
 	for _, l := range links {
-		for l.release() {
-		}
+		l.flush()
 	}
 }
 
@@ -49,8 +48,8 @@ func (h *Held) Waiting(dst []int) []int {
 	return dst
 }
 
-// Release lets one write, or the end of the stream, of a link arrive. It reports whether there was any.
-func (h *Held) Release(i int) bool {
+// Release lets one write, or the end of the stream, of a link arrive: so many bytes. It reports whether there was any.
+func (h *Held) Release(i int) (bytes int, ok bool) {
 	h.mu.Lock()
 	l := h.links[i]
 	h.mu.Unlock()
@@ -95,13 +94,14 @@ func (h *Held) DialContext(ctx context.Context, _, address string) (net.Conn, er
 		return nil, fmt.Errorf("dial %s: connection refused", address)
 	}
 	out, in := newLink(h), newLink(h)
+	phase := owners + int64(2*len(h.links))%owners // of four deadlines
 	h.links = append(h.links, out, in)
 	h.ports++
 	local := heldAddr(fmt.Sprintf("127.0.0.1:%d", h.ports))
 	h.mu.Unlock()
 	select {
-	case l.accept <- newHeldConn(in, out, l.addr, local):
-		return newHeldConn(out, in, local, l.addr), nil
+	case l.accept <- newHeldConn(in, out, l.addr, local, phase):
+		return newHeldConn(out, in, local, l.addr, phase+2), nil
 	case <-l.closed:
 		return nil, fmt.Errorf("dial %s: connection refused", address)
 	case <-ctx.Done():
@@ -179,23 +179,31 @@ func (l *link) holds() bool {
 	return !l.broken && (len(l.queue) > 0 || l.ended && !l.eof)
 }
 
-func (l *link) release() bool {
+func (l *link) release() (bytes int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.broken:
-		return false
+		return 0, false
 	case len(l.queue) > 0:
+		bytes = len(l.queue[0])
 		l.arrived = append(l.arrived, l.queue[0]...)
-		l.held -= len(l.queue[0])
+		l.held -= bytes
 		l.queue = l.queue[1:]
 	case l.ended && !l.eof:
 		l.eof = true
 	default:
-		return false
+		return 0, false
 	}
 	l.move()
-	return true
+	return bytes, true
+}
+
+// flush releases everything.
+func (l *link) flush() {
+	for ok := true; ok; {
+		_, ok = l.release()
+	}
 }
 
 func (l *link) cut() {
@@ -213,8 +221,7 @@ func (l *link) end() {
 	l.move()
 	l.mu.Unlock()
 	if l.net.isFree() {
-		for l.release() {
-		}
+		l.flush()
 	}
 }
 
@@ -227,8 +234,8 @@ type heldConn struct {
 	read, write   deadline
 }
 
-func newHeldConn(out, in *link, local, remote net.Addr) *heldConn {
-	return &heldConn{out: out, in: in, local: local, remote: remote, closed: make(chan struct{})}
+func newHeldConn(out, in *link, local, remote net.Addr, phase int64) *heldConn {
+	return &heldConn{out: out, in: in, local: local, remote: remote, closed: make(chan struct{}), read: deadline{phase: phase}, write: deadline{phase: phase + 1}}
 }
 
 func (c *heldConn) Read(p []byte) (int, error) {
@@ -316,8 +323,9 @@ func (c *heldConn) SetDeadline(t time.Time) error {
 func (c *heldConn) SetReadDeadline(t time.Time) error  { c.read.set(t); return nil }
 func (c *heldConn) SetWriteDeadline(t time.Time) error { c.write.set(t); return nil }
 
-// deadline is a moment that can be moved while others wait for it.
+// deadline is a moment that can be moved while others wait for it. Its phase makes it end when nothing else does.
 type deadline struct {
+	phase int64
 	mu    sync.Mutex
 	timer *time.Timer
 	done  chan struct{} // closed when the moment has passed
@@ -343,7 +351,7 @@ func (d *deadline) set(t time.Time) {
 		return
 	}
 	var timer *time.Timer
-	timer = time.AfterFunc(wait, func() {
+	timer = time.AfterFunc(onPhase(wait, d.phase), func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.timer == timer { // not moved meanwhile

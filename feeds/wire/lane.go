@@ -34,7 +34,7 @@ type lane struct {
 }
 
 func newLane(p *Pair, me int32, c SessionConfig) *lane {
-	l := &lane{pair: p, me: me, clock: c.Clock, opened: c.Opened, insts: c.Insts, venue: c.Venue, first: make([]uint64, p.cfg.Insts)}
+	l := &lane{pair: p, me: me, clock: c.Clock.Own(), opened: c.Opened, insts: c.Insts, venue: c.Venue, first: make([]uint64, p.cfg.Insts)}
 	for k := range l.known {
 		l.known[k] = make([]uint64, p.cfg.Insts)
 	}

@@ -64,18 +64,20 @@ func (l *Limiter) try(cost, leave int64) (venue.Nanos, bool) {
 	return l.span, false
 }
 
-// Wait spends cost as soon as the allowance has room, or returns the error of ctx.
-func (l *Limiter) Wait(ctx context.Context, cost int64) error { return l.WaitLeaving(ctx, cost, 0) }
+// Wait spends cost as soon as the allowance has room, or returns the error of ctx. own is the clock of who waits.
+func (l *Limiter) Wait(ctx context.Context, own *Clock, cost int64) error {
+	return l.WaitLeaving(ctx, own, cost, 0)
+}
 
 // WaitLeaving is Wait for who must leave a share of the allowance to others: it waits until there is room for leave more.
-func (l *Limiter) WaitLeaving(ctx context.Context, cost, leave int64) error {
+func (l *Limiter) WaitLeaving(ctx context.Context, own *Clock, cost, leave int64) error {
 	for {
 		wait, ok := l.try(cost, leave)
 		if ok {
 			return nil
 		}
 		l.waits(wait)
-		if err := l.clock.Sleep(ctx, wait); err != nil {
+		if err := own.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}

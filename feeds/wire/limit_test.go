@@ -24,7 +24,7 @@ func TestLimiter_neverLetsMoreThroughInAnySpan(t *testing.T) {
 		l := NewLimiter(c, 5, venue.Second)
 		var at []time.Duration
 		for range 23 {
-			require.NoError(t, l.Wait(context.Background(), 1))
+			require.NoError(t, l.Wait(context.Background(), c, 1))
 			at = append(at, elapsed())
 			c.Sleep(context.Background(), 30*venue.Millisecond)
 		}
@@ -82,13 +82,13 @@ func TestLimiter_isClosedAsLongAsTheVenueSays(t *testing.T) {
 		l := NewLimiter(c, 100, venue.Second)
 		l.Close(120 * venue.Second)
 		l.Close(3 * venue.Second) // a later, shorter word does not open it
-		require.NoError(t, l.Wait(context.Background(), 1))
+		require.NoError(t, l.Wait(context.Background(), c, 1))
 		require.Equal(t, 120*time.Second, elapsed())
 		require.Equal(t, 120*venue.Second, l.Until()-venue.Nanos(c.utc))
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		l.Close(5 * venue.Second)
-		require.ErrorIs(t, l.Wait(ctx, 1), context.DeadlineExceeded)
+		require.ErrorIs(t, l.Wait(ctx, c, 1), context.DeadlineExceeded)
 		require.Equal(t, 121*time.Second, elapsed())
 	})
 }
@@ -99,7 +99,7 @@ func TestLimiter_manyWaitersShareOneAllowance(t *testing.T) {
 		done := make(chan time.Duration, 12)
 		for range 12 {
 			go func() {
-				if l.Wait(context.Background(), 1) == nil {
+				if l.Wait(context.Background(), c, 1) == nil {
 					done <- elapsed()
 				}
 			}()

@@ -52,21 +52,48 @@ func (m *Machine) Listen(network, address string) (net.Listener, error) {
 type Clock struct {
 	anchor time.Time
 	utc    int64
-	// phase makes every timer end on a nanosecond of its own, so that in virtual time no two goroutines wake at once and
-	// the order of events comes from the seed alone.
-	phase  atomic.Int64
-	phased bool
+	// owners counts the phases given, nil on a machine's clock; phase is this one's, 0 for a new one with every wait.
+	owners *atomic.Int64
+	phase  int64
 }
 
-// NewClock anchors a clock now. phased gives every wait an extra span of its own, below a microsecond, for virtual time.
+// turn is the grid of virtual time: every wait ends at a multiple of it and the phase of its owner, one nanosecond each. So
+// no two owners wake at one instant, and which of them came first does not depend on how fast the machine let them run.
+// Above the owners of clocks are those of held connections.
+const (
+	turn   = int64(50 * venue.Microsecond)
+	owners = turn / 2
+)
+
+// NewClock anchors a clock now. phased is for virtual time: waits then end at instants of their owners.
 func NewClock(phased bool) *Clock {
 	now := time.Now()
-	return &Clock{anchor: now, utc: now.UnixNano(), phased: phased}
+	c := &Clock{anchor: now, utc: now.UnixNano()}
+	if phased {
+		c.owners = new(atomic.Int64)
+	}
+	return c
 }
+
+// Own is this clock for one more goroutine that waits. To be called where things are made one after the other, since the
+// order gives the phases; a goroutine must not have two waits of one clock under way at once. On a machine's clock all
+// are alike; of none there is none.
+func (c *Clock) Own() *Clock {
+	if c == nil || c.owners == nil {
+		return c
+	}
+	o := *c
+	o.phase = c.next()
+	return &o
+}
+
+func (c *Clock) next() int64 { return 1 + c.owners.Add(1)%(owners-1) }
 
 // Off is this clock as a machine would show it whose time is wrong by d. Its waits are as long.
 func (c *Clock) Off(d venue.Nanos) *Clock {
-	return &Clock{anchor: c.anchor, utc: c.utc + int64(d), phased: c.phased}
+	o := *c
+	o.utc += int64(d)
+	return &o
 }
 
 // Now is UTC in nanoseconds; it never goes back.
@@ -90,9 +117,49 @@ func (c *Clock) Sleep(ctx context.Context, d venue.Nanos) error {
 // Deadline is the instant d from now in the form that net.Conn wants.
 func (c *Clock) Deadline(d venue.Nanos) time.Time { return time.Now().Add(c.span(d)) }
 
-func (c *Clock) span(d venue.Nanos) time.Duration {
-	if c.phased {
-		d += venue.Nanos(c.phase.Add(1) % 1000)
+// Turn waits, in virtual time, for an instant at which only this clock's owner wakes: before whatever two goroutines would
+// do in an order of the machine's. It does nothing on a machine's clock.
+func (c *Clock) Turn(ctx context.Context) error {
+	if c.owners == nil {
+		return nil
 	}
-	return time.Duration(d)
+	return c.Sleep(ctx, 1)
+}
+
+// span is d, longer until the owner's next instant where the clock is phased.
+func (c *Clock) span(d venue.Nanos) time.Duration {
+	if c.owners == nil {
+		return time.Duration(d)
+	}
+	phase := c.phase
+	if phase == 0 {
+		phase = c.next()
+	}
+	return onPhase(time.Duration(d), phase)
+}
+
+// onPhase is the wait until the first instant of a phase that is no sooner than d from now.
+func onPhase(d time.Duration, phase int64) time.Duration {
+	at := time.Now().UnixNano() + int64(d)
+	return d + time.Duration((turn-(at-phase)%turn)%turn)
+}
+
+// Apart is a network on which connections of one owner are made at instants of its own.
+func Apart(n Net, c *Clock) Net {
+	if c == nil || c.owners == nil {
+		return n
+	}
+	return apart{n, c.Own()}
+}
+
+type apart struct {
+	Net
+	clock *Clock
+}
+
+func (a apart) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if err := a.clock.Turn(ctx); err != nil {
+		return nil, err
+	}
+	return a.Net.DialContext(ctx, network, address)
 }

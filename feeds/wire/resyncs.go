@@ -52,6 +52,7 @@ type waiting struct {
 
 // NewResyncs makes the memory of a connection. Opened must be the session's hook of the same name.
 func NewResyncs(cfg ResyncsConfig) *Resyncs {
+	cfg.Clock = cfg.Clock.Own()
 	r := &Resyncs{cfg: cfg, wake: make(chan struct{}, 1), index: make(map[venue.Inst]int, len(cfg.Insts)), waits: make([]waiting, len(cfg.Insts))}
 	for i, in := range cfg.Insts {
 		r.index[in] = i
@@ -154,6 +155,7 @@ func (r *Resyncs) ask(ctx context.Context) {
 		case <-t.C:
 		}
 		t.Stop()
+		r.cfg.Clock.Turn(ctx) // whoever rouses may want more than one book: in virtual time all of them are asked together
 	}
 }
 

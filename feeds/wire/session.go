@@ -74,6 +74,7 @@ type SessionCounters struct {
 // goroutine; Send may be called from any.
 type Session struct {
 	cfg   SessionConfig
+	pace  *Clock // the writing goroutine's
 	out   chan []byte
 	buf   []byte
 	count SessionCounters
@@ -86,7 +87,8 @@ type Session struct {
 
 // NewSession makes a session that Run brings to life.
 func NewSession(cfg SessionConfig) *Session {
-	return &Session{cfg: cfg, out: make(chan []byte, 256), buf: make([]byte, 0, 64<<10)}
+	cfg.Clock = cfg.Clock.Own()
+	return &Session{cfg: cfg, pace: cfg.Clock.Own(), out: make(chan []byte, 256), buf: make([]byte, 0, 64<<10)}
 }
 
 // SetSink names where records go; before Run.
@@ -173,9 +175,12 @@ func (s *Session) Run(ctx context.Context) error {
 func (s *Session) once(ctx context.Context) error {
 	c := &s.cfg
 	if c.Attempts != nil {
-		if err := c.Attempts.WaitLeaving(ctx, 1, c.Leave); err != nil {
+		if err := c.Attempts.WaitLeaving(ctx, c.Clock, 1, c.Leave); err != nil {
 			return err
 		}
+	}
+	if err := c.Clock.Turn(ctx); err != nil {
+		return err
 	}
 	s.count.Attempts.Add(1)
 	conn, err := s.dial(ctx)
@@ -403,21 +408,25 @@ func (s *Session) write(ctx context.Context, conn *websocket.Conn) {
 	if c.Ping == nil || every <= 0 {
 		every = 24 * 3600 * venue.Second
 	}
-	t := c.Clock.Timer(every)
-	defer t.Stop()
-	for {
+	t := s.pace.Timer(every)
+	defer func() { t.Stop() }()
+	ping := func() bool {
+		t = s.pace.Timer(every)
+		return c.Ping == nil || s.put(ctx, conn, c.Ping())
+	}
+	for ok := true; ok && ctx.Err() == nil; {
+		select {
+		case <-t.C:
+			ok = ping()
+			continue
+		default: // of several that are ready select takes one at random
+		}
 		select {
 		case <-ctx.Done():
-			return
 		case m := <-s.out:
-			if !s.put(ctx, conn, m) {
-				return
-			}
+			ok = s.put(ctx, conn, m)
 		case <-t.C:
-			t.Reset(time.Duration(every))
-			if c.Ping != nil && !s.put(ctx, conn, c.Ping()) {
-				return
-			}
+			ok = ping()
 		}
 	}
 }
@@ -425,7 +434,7 @@ func (s *Session) write(ctx context.Context, conn *websocket.Conn) {
 // put writes one message within the venue's allowance. False when the connection is over.
 func (s *Session) put(ctx context.Context, conn *websocket.Conn, m []byte) bool {
 	c := &s.cfg
-	if c.Messages != nil && c.Messages.Wait(ctx, 1) != nil {
+	if c.Messages != nil && c.Messages.Wait(ctx, s.pace, 1) != nil {
 		return false
 	}
 	conn.SetWriteDeadline(c.Clock.Deadline(c.Write))

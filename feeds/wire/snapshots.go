@@ -60,8 +60,9 @@ type Snapshots struct {
 
 // NewSnapshots makes a fetcher that Run brings to life.
 func NewSnapshots(cfg SnapshotsConfig) *Snapshots {
+	cfg.Clock = cfg.Clock.Own()
 	return &Snapshots{cfg: cfg, wake: make(chan struct{}, 1), asked: make([]bool, cfg.Insts), after: make([]venue.Nanos, cfg.Insts),
-		client: http.Client{Transport: &http.Transport{DialContext: cfg.Net.DialContext, TLSClientConfig: cfg.TLS, MaxIdleConnsPerHost: 2}}}
+		client: http.Client{Transport: &http.Transport{DialContext: Apart(cfg.Net, cfg.Clock).DialContext, TLSClientConfig: cfg.TLS, MaxIdleConnsPerHost: 2}}}
 }
 
 // Counters are the tallies so far.
@@ -158,6 +159,7 @@ func (s *Snapshots) pause(ctx context.Context, wait venue.Nanos) {
 	defer t.Stop()
 	select {
 	case <-s.wake:
+		s.cfg.Clock.Turn(ctx) // who asks may ask for more: in virtual time the first is then the same one every time
 	case <-t.C:
 	case <-ctx.Done():
 	}
@@ -167,7 +169,7 @@ func (s *Snapshots) pause(ctx context.Context, wait venue.Nanos) {
 func (s *Snapshots) fetch(ctx context.Context, i venue.Inst) error {
 	c := &s.cfg
 	url, weight := c.Request(i)
-	if err := c.Weight.WaitLeaving(ctx, weight, c.Leave); err != nil {
+	if err := c.Weight.WaitLeaving(ctx, c.Clock, weight, c.Leave); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout))

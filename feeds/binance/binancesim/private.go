@@ -135,7 +135,7 @@ func (s *Sim) respond(x *client, id json.RawMessage, result []byte, bad *failure
 	case strike == venuesim.LostAck:
 	case strike == venuesim.LateAck:
 		msg := answer(id, result, bad, limits)
-		t := s.cfg.Clock.Timer(venue.Nanos(20+s.cfg.Faults.Amount(150)) * venue.Millisecond)
+		t := s.cfg.Clock.Own().Timer(venue.Nanos(20+s.cfg.Faults.Amount(150)) * venue.Millisecond)
 		go func() {
 			defer t.Stop()
 			select {

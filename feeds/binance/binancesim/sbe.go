@@ -131,7 +131,7 @@ func (p *pair) binaryTrades(trades []match.Trade, now venue.Nanos) []byte {
 
 // ends cuts a connection after a span, if it lasts so long.
 func (s *Sim) ends(c *venuesim.Conn, after venue.Nanos) {
-	t := s.cfg.Clock.Timer(after)
+	t := s.cfg.Clock.Own().Timer(after)
 	go func() {
 		defer t.Stop()
 		select {

@@ -97,7 +97,7 @@ func (s *Sim) private(method, path string, h handler) {
 			case f.Strikes(venuesim.ErrorAccepted, now):
 				code, answer = http.StatusServiceUnavailable, []byte("upstream request timeout")
 			case f.Strikes(venuesim.LateAck, now):
-				if s.cfg.Clock.Sleep(r.Context(), 20*venue.Millisecond+venue.Nanos(f.Amount(200))*venue.Millisecond) != nil {
+				if s.cfg.Clock.Own().Sleep(r.Context(), 20*venue.Millisecond+venue.Nanos(f.Amount(200))*venue.Millisecond) != nil {
 					return
 				}
 			}

@@ -54,7 +54,7 @@ func (p put) Put(ev []venue.Event) venue.Reason {
 // Follow starts a feed of a simulator, and both run until the test ends. cfg needs instruments, Net and Clock. The
 // simulator's scales are the instruments' PriceText and QtyText. WS is the simulator's own address unless cfg has another.
 func Follow(t testing.TB, sim Simulator, a wire.Adapter, cfg wire.FeedConfig) *Rig {
-	r := &Rig{Sim: sim, Clock: cfg.Clock, t: t, out: make(put, 1024)}
+	r := &Rig{Sim: sim, Clock: cfg.Clock.Own(), t: t, out: make(put, 1024)}
 	for _, in := range cfg.Instruments {
 		r.Books = append(r.Books, books.New(in, books.Config{}))
 	}
@@ -65,7 +65,7 @@ func Follow(t testing.TB, sim Simulator, a wire.Adapter, cfg wire.FeedConfig) *R
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- sim.Run(ctx) }()
-	cfg.Clock.Sleep(ctx, venue.Microsecond) // in a bubble the simulator is at rest then: one order of starting
+	r.Clock.Sleep(ctx, venue.Microsecond) // in a bubble the simulator is at rest then: one order of starting
 	go func() { ended <- r.Feed.Run(ctx, r.out) }()
 	t.Cleanup(func() {
 		cancel()
@@ -86,11 +86,13 @@ func Follow(t testing.TB, sim Simulator, a wire.Adapter, cfg wire.FeedConfig) *R
 func (r *Rig) Until(limit time.Duration, done func() bool) {
 	r.t.Helper()
 	deadline := time.After(limit)
-	look := time.NewTicker(cmp.Or(r.Look, 10*time.Millisecond))
-	defer look.Stop()
+	every := venue.Nanos(cmp.Or(r.Look, 10*time.Millisecond))
+	look := r.Clock.Timer(every)
+	defer func() { look.Stop() }()
 	for !done() {
 		select {
 		case <-look.C:
+			look = r.Clock.Timer(every)
 		case ev := <-r.out:
 			r.apply(ev)
 			for _, b := range r.Books {

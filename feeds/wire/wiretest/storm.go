@@ -92,7 +92,7 @@ func (s Storm) attempts(t *testing.T, seed uint64, answer http.HandlerFunc) (out
 				<-time.After(s.Proven) // the last handler
 			}()
 		}
-		feed, err := s.Adapter.Feed(wire.FeedConfig{Venue: Venue, Instruments: s.Instruments, Net: n, Clock: wire.NewClock(true), WS: "ws://" + n.address,
+		feed, err := s.Adapter.Feed(wire.FeedConfig{Venue: Venue, Instruments: s.Instruments, Net: n, Clock: wire.NewClock(false), WS: "ws://" + n.address,
 			REST: "http://127.0.0.1:10", Snapshots: discard{}, Touches: true, Trades: true, Seed: seed})
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), stormSpan)
