@@ -29,7 +29,7 @@ func Fetch(ctx context.Context, cfg *FeedConfig, name, address string, weight in
 		budget = cfg.Limits.Weight
 	}
 	if budget != nil {
-		if err := budget.Wait(ctx, weight); err != nil {
+		if err := budget.Wait(ctx, cfg.Clock, weight); err != nil {
 			return nil, fault(RateLimited, err)
 		}
 	}

@@ -35,6 +35,7 @@ func Bubble(t *testing.T, seed uint64, f func(t *testing.T, n *wire.Held, clock 
 		}()
 		clock.Sleep(ctx, venue.Microsecond) // until that is at rest
 		f(t, n, clock)
+		clock.Sleep(ctx, 1) // until whatever f's last look was part of is written down
 		history = h.Sum64() // of the end, where all stop at once, there is none
 	})
 	return history
