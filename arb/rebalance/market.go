@@ -15,7 +15,7 @@ type market struct {
 	base, quote fixed.Rate
 	lot         fixed.Cash // worth of one lot
 	least       [2]int64   // lots of the smallest order, bought and sold
-	most        [2]int64   // lots that the book holds
+	most        [2]int64   // lots that may be traded
 	at          int64
 	now         effect // of at
 }
@@ -26,7 +26,7 @@ type effect struct {
 	base, quote, fee, cost fixed.Cash
 }
 
-func newMarket(in *venue.Instrument, d *desk.Desk) (m market, ok bool) {
+func newMarket(in *venue.Instrument, d *desk.Desk, times int64) (m market, ok bool) {
 	b := d.Books[in.Inst]
 	bid, ask := b.Best(venue.Buy), b.Best(venue.Sell)
 	if bid.Qty <= 0 || ask.Qty <= 0 || in.Lot <= 0 {
@@ -49,10 +49,7 @@ func newMarket(in *venue.Instrument, d *desk.Desk) (m market, ok bool) {
 		for c := b.Levels(side.Other()); c.Next(); {
 			depth += c.Qty
 		}
-		m.least[k], m.most[k] = minimum(in, p), int64(depth/in.Lot)
-		if in.MaxQty > 0 {
-			m.most[k] = min(m.most[k], int64(in.MaxQty/in.Lot))
-		}
+		m.least[k], m.most[k] = minimum(in, p), int64(min(depth, fixed.Qty(fixed.Limit/times))/in.Lot)*times
 	}
 	return m, true
 }
@@ -106,7 +103,7 @@ func (m *market) does(lots int64) (e effect, ok bool) {
 	if side == venue.Sell {
 		how = fixed.Down
 	}
-	left := q
+	left, worst := q, fixed.Price(0)
 	for c := m.book.Levels(side.Other()); left > 0 && c.Next(); {
 		part := min(left, c.Qty)
 		v, ok := m.in.Notional(c.Price, part, how)
@@ -114,10 +111,12 @@ func (m *market) does(lots int64) (e effect, ok bool) {
 			return e, false
 		}
 		cash += v
-		left -= part
+		left, worst = left-part, c.Price
 	}
+	beyond, ok0 := m.in.Notional(worst, left, how)
+	cash += beyond
 	coins, ok1 := fixed.Rescale(int64(q), m.in.QtyScale, fixed.CashScale, how)
-	if left > 0 || !ok1 {
+	if !ok0 || !ok1 {
 		return e, false
 	}
 	if e.base, e.quote = fixed.Cash(coins), -cash; side == venue.Sell {

@@ -47,6 +47,14 @@ type Config struct {
 	Assets []Asset
 	// Slip is how far beyond the worst price walked the limit of a trade lies.
 	Slip fixed.Rate
+	// Depth is how many times what the book shows a trade may be: books fill again while it is worked off. What the book does
+	// not show counts at its worst price.
+	Depth int64
+	// Aim is the share of each band that trades must reach, so that a move of the market while they are worked off does not
+	// carry an asset out again; 0 takes all of it. Where everything is inside of its whole band, nothing is traded.
+	Aim fixed.Rate
+	// Currencies are their names, for what Missing says.
+	Currencies []string
 }
 
 // Trade is one order of a plan.
@@ -90,7 +98,9 @@ func makePlan(cfg *Config, d *desk.Desk, held [][]fixed.Cash) (*Plan, error) {
 		return nil, err
 	}
 	before := s.holdings(nil)
-	s.run()
+	if s.best.gap > 0 {
+		s.run()
+	}
 	p := &Plan{Total: s.total, Inside: s.best.gap == 0}
 	for i := range s.markets {
 		m := &s.markets[i]
@@ -113,7 +123,7 @@ func Missing(cfg *Config, d *desk.Desk) (why []string) {
 	owner := owners(cfg, d)
 	for c := range owner {
 		if owner[c] >= 0 && d.FX[c].Bid <= 0 {
-			why = append(why, fmt.Sprintf("currency %d has no rate into the reporting currency", c))
+			why = append(why, fmt.Sprintf("nothing has said yet what %s is worth", cfg.currency(c)))
 		}
 	}
 	for _, in := range d.Instruments[1:] {
@@ -122,6 +132,13 @@ func Missing(cfg *Config, d *desk.Desk) (why []string) {
 		}
 	}
 	return why
+}
+
+func (c *Config) currency(i int) string {
+	if i < len(c.Currencies) {
+		return c.Currencies[i]
+	}
+	return fmt.Sprintf("currency %d", i)
 }
 
 // owners is the asset of each currency, -1 for none.

@@ -21,6 +21,7 @@ type search struct {
 	worth   []fixed.Rate   // by currency
 	total   fixed.Cash     // before
 	best    score
+	aim     fixed.Rate   // share of the bands that counts now
 	sums    []fixed.Cash // scratch of score: assets, then assets by venue
 }
 
@@ -56,26 +57,36 @@ func newSearch(cfg *Config, d *desk.Desk, held [][]fixed.Cash) (*search, error) 
 				continue
 			}
 			x, ok := s.worth[c].Apply(n, fixed.Down)
-			if !ok || x > fixed.Limit/1024 {
-				return nil, fmt.Errorf("rebalance: the balance of currency %d at venue %d cannot be counted", c, v)
+			sum, fits := fixed.Add(s.total, x)
+			if !ok || !fits {
+				return nil, fmt.Errorf("rebalance: the balance of %s at venue %d cannot be counted", cfg.currency(c), v)
 			}
-			s.total += x
+			s.total = sum
 		}
 	}
 	for _, in := range d.Instruments[1:] {
 		if !trades(in, s.owner) {
 			continue
 		}
-		if m, ok := newMarket(in, d); ok {
+		if m, ok := newMarket(in, d, max(cfg.Depth, 1)); ok {
 			s.markets = append(s.markets, m)
 		}
 	}
+	s.aim = fixed.One
 	s.best = s.score()
 	return s, nil
 }
 
 // run searches from large steps down to single lots.
 func (s *search) run() {
+	if s.cfg.Aim > 0 {
+		s.aim = s.cfg.Aim
+		s.best = s.score()
+		defer func() {
+			s.aim = fixed.One
+			s.best = s.score()
+		}()
+	}
 	for before := (score{gap: math.MaxInt64}); s.best.less(before); {
 		before = s.best
 		for step := s.total / 2; step > 0; step /= 2 {
@@ -223,9 +234,9 @@ func (s *search) score() (x score) {
 	}
 	for a := range s.cfg.Assets {
 		as := &s.cfg.Assets[a]
-		x.gap += outside(s.sums[a], total, as.Weight, as.Band)
+		x.gap += outside(s.sums[a], total, as.Weight, s.band(as.Band))
 		for _, sh := range as.Venues {
-			x.gap += outside(s.at(a, sh.Venue), s.sums[a], sh.Weight, sh.Band)
+			x.gap += outside(s.at(a, sh.Venue), s.sums[a], sh.Weight, s.band(sh.Band))
 		}
 	}
 	return x
@@ -250,6 +261,12 @@ func (s *search) count() (total fixed.Cash) {
 }
 
 func (s *search) at(a int, v venue.ID) fixed.Cash { return s.sums[len(s.cfg.Assets)*(1+int(v))+a] }
+
+// band is what counts of a band now.
+func (s *search) band(b fixed.Rate) fixed.Rate {
+	v, _ := fixed.MulDiv(int64(b), int64(s.aim), int64(fixed.One), fixed.Down) // no more than b
+	return fixed.Rate(v)
+}
 
 // outside is how much of a whole lies beyond the band of a part.
 func outside(part, whole fixed.Cash, weight, band fixed.Rate) fixed.Cash {

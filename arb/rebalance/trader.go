@@ -12,8 +12,9 @@ import (
 // Order is a trade as a Trader works it off.
 type Order struct {
 	Trade
-	// Most bounds one of its orders.
-	Most fixed.Qty
+	// Most bounds one of its orders, Guard how far beyond the touch it may reach.
+	Most  fixed.Qty
+	Guard fixed.Rate
 }
 
 // A trade that was refused, or filled nothing, waits twice as long each time.
@@ -34,6 +35,7 @@ type Trader struct {
 	done   atomic.Bool
 	result Plan
 	err    error
+	lacks  []string
 }
 
 // work is one order under way.
@@ -71,13 +73,16 @@ func (t *Trader) Done() bool { return t.done.Load() }
 // once Done.
 func (t *Trader) Result() (*Plan, error) { return &t.result, t.err }
 
+// Lacks is what a plan still waits for. Once the session is over.
+func (t *Trader) Lacks() []string { return t.lacks }
+
 // Decide implements desk.Strategy.
 func (t *Trader) Decide(d *desk.Desk, out *desk.Out) {
 	if t.done.Load() {
 		return
 	}
 	if t.plan {
-		if len(Missing(&t.cfg, d)) == 0 {
+		if t.lacks = Missing(&t.cfg, d); len(t.lacks) == 0 {
 			t.made(d)
 		}
 		return
@@ -153,12 +158,14 @@ func (t *Trader) step(d *desk.Desk, w *work, out *desk.Out) bool {
 	in, b := d.Instruments[w.Inst], d.Books[w.Inst]
 	left := w.Qty - w.filled
 	q := fixed.RoundTo(min(left, w.Most), in.Lot, fixed.Down)
-	if n, ok := in.Notional(w.Limit, q, fixed.Down); q <= 0 || q < in.MinQty || !ok || n < in.MinNotional || d.Now > t.until {
+	if small(in, w.Limit, q) || d.Now > t.until {
 		return false
 	}
-	best := b.Best(w.Side.Other())
-	reached := best.Qty > 0 && (w.Side == venue.Buy && best.Price <= w.Limit || w.Side == venue.Sell && best.Price >= w.Limit)
-	if d.Now < w.again || b.State() != books.Live || !reached || !affords(d, in, w, q) {
+	if d.Now < w.again || b.State() != books.Live {
+		return true
+	}
+	shown, limit := w.reach(b, in, q)
+	if q = fixed.RoundTo(shown, in.Lot, fixed.Down); small(in, limit, q) || !affords(d, in, w, q) {
 		return true
 	}
 	i := out.Intent()
@@ -166,9 +173,34 @@ func (t *Trader) step(d *desk.Desk, w *work, out *desk.Out) bool {
 		return true
 	}
 	i.Op, i.Type, i.TIF, i.Side, i.Role, i.Inst = venue.New, venue.Limit, venue.IOC, w.Side, venue.RoleTake, w.Inst
-	i.Price, i.Qty, i.BookSeq = w.Limit, q, b.Seq()
+	i.Price, i.Qty, i.BookSeq = limit, q, b.Seq()
 	w.again, w.wait = d.Now+w.wait, min(2*w.wait, retryLast)
 	return true
+}
+
+// small reports whether an order is less than its venue takes.
+func small(in *venue.Instrument, p fixed.Price, q fixed.Qty) bool {
+	n, ok := in.Notional(p, q, fixed.Down)
+	return q <= 0 || q < in.MinQty || !ok || n < in.MinNotional
+}
+
+// reach is how much of q the book shows within the limit and the guard, and the price that takes it.
+func (w *work) reach(b *books.Book, in *venue.Instrument, q fixed.Qty) (shown fixed.Qty, limit fixed.Price) {
+	best := b.Best(w.Side.Other())
+	move, ok := fixed.MulDiv(int64(best.Price), int64(w.Guard), int64(fixed.One), fixed.Down)
+	if best.Qty <= 0 || !ok {
+		return 0, 0
+	}
+	if limit = min(w.Limit, fixed.RoundTo(best.Price+fixed.Price(move), in.Tick, fixed.Down)); w.Side == venue.Sell {
+		limit = max(w.Limit, fixed.RoundTo(best.Price-fixed.Price(move), in.Tick, fixed.Up))
+	}
+	for c := b.Levels(w.Side.Other()); shown < q && c.Next(); {
+		if w.Side == venue.Buy && c.Price > limit || w.Side == venue.Sell && c.Price < limit {
+			break
+		}
+		shown += c.Qty
+	}
+	return min(shown, q), limit
 }
 
 // affords reports whether the balance carries an order now: a purchase may have to wait for the sale that pays for it.

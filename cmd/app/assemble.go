@@ -31,6 +31,8 @@ type Assembly struct {
 	// by that number; 0 are the engine's own orders, on an operator's word.
 	Strategies    []desk.Strategy
 	StrategyNames []string
+	// Rebalancing, where not nil, is all that the session does.
+	Rebalancing *Rebalancing
 	// Stops decide before them, under the number 0.
 	Stops *stops.Stops
 	// MaxAge is by Inst; 0 for instruments that are only watched.

@@ -41,6 +41,8 @@ type tapeMeta struct {
 	Facts *Facts `json:"facts"`
 	// Opening is what recovery found, nil where nothing was recovered.
 	Opening *recovery.Opening `json:"opening,omitempty"`
+	// Rebalancing is what the session did in place of the config's strategies.
+	Rebalancing *Rebalancing `json:"rebalancing,omitempty"`
 }
 
 func (m tapeMeta) encode() ([]byte, error) {

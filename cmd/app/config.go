@@ -25,6 +25,7 @@ type Config struct {
 	Limits     LimitsConfig         `yaml:"limits" want:"write the limits global, venues, products, instruments and strategies"`
 	Strategies StrategiesConfig     `yaml:"strategies" want:"write the strategies, under arb and quoting"`
 	Stops      Named[StopConfig]    `yaml:"stops,optional"`
+	Rebalance  *RebalanceConfig     `yaml:"rebalance,optional"`
 	Paper      PaperConfig          `yaml:"paper" want:"write how paper orders fill"`
 	Folders    FoldersConfig        `yaml:"folders" want:"write the folders audit and tape"`
 	Live       *LiveConfig          `yaml:"live,optional"`

@@ -52,10 +52,15 @@ const staleDays = 30
 // accepts reports whether what an operator gave is the code of this day; the error says what it is instead, and never the
 // right one.
 func (x confirmation) accepts(given string, now time.Time, config string) error {
-	again := fmt.Sprintf("read the plan that oneprice check %s --live prints, and give its code", config)
+	return x.confirms(given, now, fmt.Sprintf("live trading needs a confirmation code; read the plan that oneprice check %s --live prints, and give its code", config))
+}
+
+// confirms is accepts where needs says that a code is needed; and then which plan shows it.
+func (x confirmation) confirms(given string, now time.Time, needs string) error {
+	_, again, _ := strings.Cut(needs, "; ")
 	switch given = bareCode(given); given {
 	case "":
-		return &UsageError{fmt.Errorf("live trading needs a confirmation code; %s with --confirm", again)}
+		return &UsageError{fmt.Errorf("%s with --confirm", needs)}
 	case bareCode(x.code(now)):
 		return nil
 	}

@@ -84,6 +84,8 @@ type LiveOptions struct {
 	Holds func(venue, currency string) (amount decimal.Decimal, known bool)
 	// Raw, where not nil, sees every raw message of every feed, from the feeds' goroutines.
 	Raw func(venue, kind, conn, request string, recv venue.Nanos, msg []byte)
+	// Only, where not nil, replaces the config's strategies.
+	Only func(*Assembly) error
 	// Tap, where not nil, makes one more tap once engine and feeds exist.
 	Tap func(*Live) engine.Tap
 	// Over, where not nil, is called when everything has stopped, before the tape is stepped again alone.
@@ -154,6 +156,11 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 	}
 	if err := a.missed(faults.log); err != nil {
 		return nil, err
+	}
+	if o.Only != nil {
+		if err := o.Only(a); err != nil {
+			return nil, err
+		}
 	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

@@ -72,6 +72,9 @@ func Replay(ctx context.Context, o ReplayOptions) (*ReplayReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r := meta.Rebalancing; r != nil && c.Rebalance != nil {
+		a.only(a.trader(r.Orders), r.Orders)
+	}
 	t := &Trading{Assembly: a, opening: meta.Opening}
 	if err := t.decider(meta.Epoch); err != nil {
 		return nil, err

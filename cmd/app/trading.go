@@ -173,7 +173,7 @@ func (t *Trading) begin(ctx context.Context, o TradingOptions) error {
 		return fmt.Errorf("tape: %w", err)
 	}
 	t.TapePath = filepath.Join(dir, fmt.Sprintf("session-%06d.tape", t.writer.Epoch()))
-	meta, err := tapeMeta{Mode: o.Mode, Waiver: o.Waiver, Epoch: t.writer.Epoch(), Facts: t.Facts, Opening: t.opening}.encode()
+	meta, err := tapeMeta{Mode: o.Mode, Waiver: o.Waiver, Epoch: t.writer.Epoch(), Facts: t.Facts, Opening: t.opening, Rebalancing: t.Rebalancing}.encode()
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ func (c *Config) validate(w *walker, facts *Facts) {
 	c.layers(w)
 	c.strategies(w)
 	c.stops(w)
+	c.rebalance(w)
 	if c.Folders.Audit == c.Folders.Tape {
 		w.fault(w.line("folders.tape"), "folders.tape", "audit and tape need a folder each; give them different names")
 	}
@@ -165,7 +166,7 @@ func (c *Config) layers(w *walker) {
 	for i, name := range l.Restricted {
 		c.instrumentKnown(w, name, fmt.Sprintf("limits.restricted[%d]", i))
 	}
-	names := append(append(c.Strategies.Arb.Names(), c.Strategies.Quoting.Names()...), stopsName)
+	names := append(append(c.Strategies.Arb.Names(), c.Strategies.Quoting.Names()...), stopsName, rebalanceName)
 	if len(names) > venue.Strategies {
 		w.fault(w.line("strategies"), "strategies", "holds %d strategies and at most %d can be killed one by one; write fewer", len(names)-1, venue.Strategies-1)
 	}
@@ -211,7 +212,7 @@ func (c *Config) reference(w *walker, r *ReferenceConfig, path string) {
 
 // strategies checks that names are one strategy's and that every instrument named is there.
 func (c *Config) strategies(w *walker) {
-	seen := map[string]bool{stopsName: true}
+	seen := map[string]bool{stopsName: true, rebalanceName: true}
 	once := func(name string, line int, path string) {
 		if seen[name] {
 			w.fault(line, path, "another strategy has that name; choose another")
