@@ -308,9 +308,11 @@ func (r *rig) ask(s *state, k int8, tell next) {
 	l.doubt = 0
 	if !l.known {
 		if s.asked(k, venue.New) {
-			return // it may still be accepted
+			l.doubt = doubt // it may still be accepted
+			say(word{kind: venue.NotFound})
+		} else {
+			say(word{kind: venue.NotFound, proves: true})
 		}
-		say(word{kind: venue.NotFound, proves: true})
 	} else {
 		r.trades(l, say)
 		if l.open {
