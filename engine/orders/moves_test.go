@@ -14,8 +14,14 @@ type next func(what string, to *state, fault string)
 
 // moves tells all that can happen next.
 func (r *rig) moves(s *state, tell next) {
-	if !s.unanswered() {
+	switch {
+	case s.down:
+		r.recover(s, tell)
+	case !s.unanswered():
 		r.decide(s, tell)
+	}
+	if !s.down && s.used.orders > 0 && s.used.restarts < r.max.restarts {
+		r.restart(s, tell)
 	}
 	r.venue(s, tell)
 	for i, w := range s.says {
@@ -23,7 +29,7 @@ func (r *rig) moves(s *state, tell next) {
 			continue
 		}
 		r.hear(s, i, tell)
-		if s.used.lost < r.max.lost && w.kind != venue.SentReport {
+		if s.used.lost < r.max.lost && w.kind != venue.SentReport && !s.down {
 			to := *s
 			to.used.lost++
 			to.drop(i)
@@ -31,11 +37,11 @@ func (r *rig) moves(s *state, tell next) {
 			r.doubts(&to, tell, "lost: "+w.kind.String(), w.of)
 		}
 	}
-	if s.used.lost < r.max.lost && s.used.lost == 0 && (s.says[0] != (word{}) || s.asks[0] != (ask{})) {
+	if s.used.lost < r.max.lost && s.used.lost == 0 && !s.down && (s.says[0] != (word{}) || s.asks[0] != (ask{})) {
 		r.disconnect(s, tell)
 	}
 	for k := range int8(most) {
-		if s.each[k].doubt != 0 && !s.unanswered() {
+		if s.each[k].doubt != 0 && !s.down && !s.unanswered() {
 			r.ask(s, k, tell)
 		}
 	}
@@ -167,7 +173,7 @@ func (r *rig) venue(s *state, tell next) {
 		to := *s
 		to.arrive(i)
 		r.take(&to, a, tell)
-		if s.used.lost < r.max.lost {
+		if s.used.lost < r.max.lost && !s.down {
 			to := *s
 			to.used.lost++
 			to.arrive(i)
