@@ -79,16 +79,18 @@ func TestTable_everyInterleavingKeepsItsPromises(t *testing.T) {
 		max  bounds
 		long bool
 	}{
-		{"cancel", bounds{orders: 1, cancels: 2, doubled: 1, timeouts: 1, whims: 1}, false},
+		{"cancel", bounds{orders: 1, cancels: 1, doubled: 1, timeouts: 1, whims: 1}, false},
 		{"cancel with losses", bounds{orders: 1, cancels: 1, lost: 1, doubled: 1, timeouts: 1}, false},
 		{"amend with losses", bounds{orders: 1, amends: 1, lost: 1}, false},
 		{"amend and cancel", bounds{orders: 1, amends: 1, cancels: 1}, false},
+		{"two amends", bounds{orders: 1, amends: 2, doubled: 1}, false},
 		{"totals only", bounds{orders: 1, cancels: 1, lost: 1, doubled: 1, totals: true}, false},
 		{"slot used again", bounds{orders: 2, doubled: 1, whims: 1}, false},
 		{"restart", bounds{orders: 1, cancels: 1, restarts: 1}, false},
 		{"restart, totals only", bounds{orders: 1, restarts: 1, totals: true}, false},
 		{"restart with amends and losses", bounds{orders: 1, cancels: 1, amends: 1, lost: 1, restarts: 1, whims: 1}, true},
 		{"slot used again with a cancel", bounds{orders: 2, cancels: 1, doubled: 1}, true},
+		{"cancel twice", bounds{orders: 1, cancels: 2, doubled: 1, timeouts: 1, whims: 1}, true},
 		{"everything lost twice", bounds{orders: 1, cancels: 1, lost: 2, doubled: 1, timeouts: 1, whims: 1}, true},
 		{"amends", bounds{orders: 1, amends: 2, lost: 1, doubled: 1, timeouts: 1, whims: 1}, true},
 		{"amend and cancel with losses", bounds{orders: 1, amends: 1, cancels: 1, lost: 1, doubled: 1, timeouts: 1, whims: 1}, true},

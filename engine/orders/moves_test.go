@@ -160,7 +160,7 @@ func (l *life) doubts(a ask) {
 		l.doubt |= ofCancel
 	case venue.Amend:
 		l.doubt |= ofAmend
-		l.doubted = a.amend
+		l.doubted = max(l.doubted, a.amend) // the last one: an earlier has been answered
 	}
 }
 
@@ -259,7 +259,7 @@ func (s *state) misses(w word) {
 		l.doubt |= ofCancel
 	case venue.Amended, venue.AmendRejected:
 		l.doubt |= ofAmend
-		l.doubted = w.amend
+		l.doubted = max(l.doubted, w.amend)
 	case venue.Cancelled:
 		l.doubt |= ofCancel | ofStream
 	case venue.RejectedReport, venue.NotFound:
