@@ -112,7 +112,7 @@ func (e *Engine) report(r *venue.Report) {
 		e.orders.Apply(r, e.d.Now) // counted as an orphan
 		whose := e.whose(r)
 		rec.Reason = whose
-		if r.Kind == venue.Fill && e.ledger.Known(r) {
+		if r.Kind == venue.Fill && (e.ledger.Known(r) || e.orders.Told(r)) {
 			rec.Reason = venue.Duplicate
 			e.counts.Duplicates++
 			return

@@ -131,3 +131,34 @@ func TestLoop_cancelOfAStrayLeavesThroughTheGatewayOfItsVenue(t *testing.T) {
 	require.Len(t, r.gate.got, 2)
 	require.Equal(t, []any{venue.Cancel, orders.ID(0, 5), uint32(0)}, []any{r.gate.got[1].Op, r.gate.got[1].Target, r.gate.got[1].Slot})
 }
+
+// A venue that states totals, and is asked for the last minutes, repeats the fills of orders that have made room for others:
+// they are known, and no reason to trust no position any more.
+func TestStep_repeatedTotalOfAnOrderThatMadeRoomIsKnown(t *testing.T) {
+	s := working(t)
+	s.run("say new buy a:X 998@5 ioc\nstep " + s.next() + "\n")
+	c := s.out.Commands[0]
+	total := venue.Report{Kind: venue.Fill, Flags: venue.CumulativeOnly, Venue: 1, Inst: 1, Slot: c.Slot, Client: c.Client, Price: 998, Fill: 5, Cum: 5}
+	s.batch.Reports = append(s.batch.Reports, total)
+	s.run("step " + s.next() + "\n")
+	require.EqualValues(t, 5, s.d.Position(1).Qty)
+	for n := 0; s.d.Order(c.Slot).Client == c.Client; n++ { // until its slot has another order
+		require.Less(t, n, 100)
+		s.run("say new buy a:X 998@5 ioc\nstep " + s.next() + "\n")
+		x := s.out.Commands[0]
+		s.batch.Reports = append(s.batch.Reports, venue.Report{Kind: venue.Expired, Venue: 1, Inst: 1, Slot: x.Slot, Client: x.Client})
+		s.run("step " + s.next() + "\n")
+	}
+	again := total
+	again.Flags |= venue.Recovered
+	again.SetRef([]byte("t1"))
+	s.batch.Reports = append(s.batch.Reports, again)
+	s.run("step " + s.next() + "\n")
+	require.Equal(t, []audit.Kind{audit.Reported}, kinds(s))
+	require.Equal(t, venue.Duplicate, s.out.Records[0].Reason)
+	require.EqualValues(t, 5, s.d.Position(1).Qty)
+	again.Cum = 6
+	s.batch.Reports = append(s.batch.Reports, again)
+	s.run("step " + s.next() + "\n")
+	require.Equal(t, []audit.Kind{audit.Reported, audit.Operator}, kinds(s), "one that is news has no order to be booked on")
+}

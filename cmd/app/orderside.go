@@ -211,29 +211,35 @@ func (s *orderSide) stop() {
 	s.work.Wait()
 }
 
-// Sweeps look back further than the gap that asked for them, since clocks differ and the ledger knows what it has booked;
-// but not beyond the start, whose recovery has booked what was before.
+// Sweeps look back further than the gap that asked for them, since clocks differ, a silent connection is found out late, and
+// the engine knows what it has booked; but not beyond the start, whose recovery has booked what was before.
 const (
 	sweepBack  = 120 * venue.Second
 	sweepRetry = 2 * venue.Second
 )
 
-// sweeps sweeps a venue each time it is asked for, from before the last whole sweep, until it succeeds.
+// sweeps sweeps a venue each time it is asked for, from before the gap, until it succeeds. A gap that came while the sweep
+// before was under way is no older than that sweep's beginning.
 func (s *orderSide) sweeps(id int, out venue.Reports) {
 	ctx := s.ctx
 	start := s.clock.Now()
-	whole := start
+	began := start // the last sweep that was whole
 	for {
+		gap := began
 		select {
-		case <-ctx.Done():
-			return
 		case <-s.again[id]:
+		default:
+			select {
+			case <-ctx.Done():
+				return
+			case <-s.again[id]:
+			}
+			gap = s.clock.Now()
 		}
 		for {
-			began := s.clock.Now()
-			err := s.gateways[id].Sweep(ctx, max(start, whole-sweepBack), out)
+			began = s.clock.Now()
+			err := s.gateways[id].Sweep(ctx, max(start, gap-sweepBack), out)
 			if err == nil {
-				whole = began
 				break
 			}
 			if s.clock.Sleep(ctx, sweepRetry) != nil {

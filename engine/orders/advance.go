@@ -128,10 +128,15 @@ func closes(o *desk.Order) {
 // has no id by which it could be told from its repetition, the total less what is known. Not positive for a fill that is
 // known already.
 func Increment(o *desk.Order, r *venue.Report) fixed.Qty {
-	if r.Flags&venue.CumulativeOnly != 0 || (r.Ref[0] == 0 && r.Cum > 0) {
+	if totals(r) {
 		return r.Cum - o.Filled
 	}
 	return r.Fill
+}
+
+// totals reports whether a fill counts by the total that it states.
+func totals(r *venue.Report) bool {
+	return r.Flags&venue.CumulativeOnly != 0 || (r.Ref[0] == 0 && r.Cum > 0)
 }
 
 // filled books a fill. One that is reversed concerns the ledger alone: the order does not work again.

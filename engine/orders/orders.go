@@ -47,8 +47,18 @@ type Table struct {
 	head  int
 	n     int
 	taken []uint64 // ids of earlier runs whose orders were adopted
+	ended []end    // by sequence: what the newest orders that have ended came to
 	stats Counters
 }
+
+// end is what is left of an order once its slot has made room for another.
+type end struct {
+	client uint64
+	filled fixed.Qty
+}
+
+// endsPerSlot is how many ended orders are remembered for each slot.
+const endsPerSlot = 16
 
 // Counters are exact tallies since New.
 type Counters struct {
@@ -73,7 +83,8 @@ func New(d *desk.Desk, epoch, limit uint64) *Table {
 	if epoch >= 1<<(64-seqBits) {
 		panic("orders: the epoch does not fit in a client id")
 	}
-	t := &Table{d: d, epoch: epoch << seqBits, next: 1, limit: min(limit, 1<<seqBits-1), free: make([]uint32, len(d.Orders)), n: len(d.Orders) - 1}
+	t := &Table{d: d, epoch: epoch << seqBits, next: 1, limit: min(limit, 1<<seqBits-1), free: make([]uint32, len(d.Orders)), n: len(d.Orders) - 1,
+		ended: make([]end, endsPerSlot*len(d.Orders))}
 	for i := 1; i < len(d.Orders); i++ { // slot 0 is no order
 		t.free[i-1] = uint32(i)
 	}
@@ -194,6 +205,14 @@ func (t *Table) Gave(client uint64) bool {
 	return Epoch(client) == t.epoch>>seqBits && seq > 0 && seq < t.next || slices.Contains(t.taken, client)
 }
 
+// Told reports whether a fill that states its order's total, of an order that has ended and perhaps made room for another, says
+// nothing new: a venue that is asked for the last minutes repeats them. The newest orders are remembered, endsPerSlot times
+// as many as there are slots.
+func (t *Table) Told(r *venue.Report) bool {
+	e := &t.ended[Seq(r.Client)%uint64(len(t.ended))]
+	return r.Kind == venue.Fill && e.client == r.Client && e.client != 0 && totals(r) && r.Cum <= e.filled
+}
+
 // Take gives a client id to a command on an order that is in no slot. False when the range is used up.
 func (t *Table) Take() (client uint64, ok bool) {
 	if t.next > t.limit {
@@ -237,6 +256,9 @@ func (t *Table) Apply(r *venue.Report, now venue.Nanos) Effect {
 		e.Closed = true
 		o.EndAt = now
 		t.close(o)
+	}
+	if o.State.Done() {
+		t.ended[Seq(o.Client)%uint64(len(t.ended))] = end{o.Client, o.Filled}
 	}
 	t.recount(o.Inst)
 	return e

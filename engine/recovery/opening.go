@@ -154,8 +154,10 @@ func (c *Case) news(l *ledger.Ledger, e *evidence, fills map[venue.ID]fixed.Cash
 	}
 	for _, r := range e.fills {
 		in := c.Instruments[r.Inst]
+		if r.Ref[0] != 0 {
+			v.Opening.Seen = append(v.Opening.Seen, *r) // booked or not: it is part of the opening, and its venue may repeat it
+		}
 		if _, known := c.State.Known[journal.Trade{Venue: c.Venues[r.Venue], Instrument: in.Name, ID: string(r.RefBytes()), Reversed: r.Finality == venue.Reversed}]; known && r.Ref[0] != 0 {
-			v.Opening.Seen = append(v.Opening.Seen, *r)
 			continue
 		}
 		if l.Known(r) {

@@ -190,3 +190,12 @@ func TestJudge_namesThatTheConfigLacksAreDifferences(t *testing.T) {
 	require.Contains(t, v.Differences[2], "price_scale: 2 and qty_scale: 0")
 	require.Contains(t, v.Differences[3], "a fill of a:Z")
 }
+
+// What a sweep shows is part of the opening, whether or not the journal still knows its order: told again, it is no news.
+func TestJudge_everyTradeOfTheSweepIsSeen(t *testing.T) {
+	ended := says(venue.Fill, id-1, func(r *venue.Report) { r.Fill, r.Cum = 2, 2 })
+	ended.SetRef([]byte("t0"))
+	v := rig(Adopt).Judge(sweep(thousandUS-400*oneCoin, 6*oneCoin, ended, says(venue.Ack, id)), nil, 100*second)
+	require.Empty(t, v.Differences)
+	require.Contains(t, v.Opening.Seen, ended)
+}
