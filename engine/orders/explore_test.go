@@ -83,7 +83,7 @@ func TestTable_everyInterleavingKeepsItsPromises(t *testing.T) {
 		{"cancel with losses", bounds{orders: 1, cancels: 1, lost: 1, doubled: 1, timeouts: 1}, false},
 		{"amend with losses", bounds{orders: 1, amends: 1, lost: 1}, false},
 		{"amend and cancel", bounds{orders: 1, amends: 1, cancels: 1}, false},
-		{"two amends", bounds{orders: 1, amends: 2, doubled: 1}, false},
+		{"two amends", bounds{orders: 1, amends: 2, doubled: 1, still: true}, false},
 		{"totals only", bounds{orders: 1, cancels: 1, lost: 1, doubled: 1, totals: true}, false},
 		{"slot used again", bounds{orders: 2, doubled: 1, whims: 1}, false},
 		{"restart", bounds{orders: 1, cancels: 1, restarts: 1}, false},

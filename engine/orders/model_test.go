@@ -30,6 +30,8 @@ type bounds struct {
 	whims int8
 	// totals: the venue states what has filled in all, without trade ids.
 	totals bool
+	// still: it fills nothing.
+	still bool
 }
 
 // state is everything: the real table, the venue as it is, what is under way between them, and what the gateway does not know.

@@ -188,28 +188,35 @@ func (r *rig) venue(s *state, tell next) {
 		if !l.open {
 			continue
 		}
-		to := *s
-		x := &to.each[k]
-		x.cum++
-		if x.cum == x.qty {
-			x.open = false
-		}
-		w := word{kind: venue.Fill, of: k, cum: x.cum, trade: x.cum, open: x.qty, price: x.price}
-		if r.max.totals {
-			w.flags, w.trade = venue.CumulativeOnly, 0
-		}
-		if to.put(w) {
-			tell("the venue fills", &to, "")
+		if !r.max.still {
+			r.trade(s, k, tell)
 		}
 		if s.used.whims == r.max.whims {
 			continue
 		}
-		to = *s
+		to := *s
 		to.used.whims++
 		to.each[k].open, to.each[k].end = false, venue.Expired
 		if to.put(word{kind: venue.Expired, of: k, cum: l.cum}) {
 			tell("the venue expires it", &to, "")
 		}
+	}
+}
+
+// trade fills one of an open order.
+func (r *rig) trade(s *state, k int8, tell next) {
+	to := *s
+	x := &to.each[k]
+	x.cum++
+	if x.cum == x.qty {
+		x.open = false
+	}
+	w := word{kind: venue.Fill, of: k, cum: x.cum, trade: x.cum, open: x.qty, price: x.price}
+	if r.max.totals {
+		w.flags, w.trade = venue.CumulativeOnly, 0
+	}
+	if to.put(w) {
+		tell("the venue fills", &to, "")
 	}
 }
 
