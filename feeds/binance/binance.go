@@ -97,6 +97,9 @@ func (p product) adapter(more ...string) wire.Adapter {
 		a.Lacks[wire.BinaryFeed] = "built for spot alone"
 		a.Lacks[wire.StopLoss], a.Lacks[wire.StopLimit] = conditional, conditional
 	}
+	if p.kind == venue.Spot {
+		a.Lacks[wire.DeadMan] = "the venue has no countdown: oneprice watchdog stands for it"
+	}
 	a.Gateway = p.gateway()
 	return a
 }

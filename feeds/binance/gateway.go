@@ -30,11 +30,15 @@ type GatewayOptions struct {
 	// Stream is the base address of the user stream at futures, where it is another than that of orders; "" takes WS, or the
 	// public one where that is empty too.
 	Stream string
+	// DeadMan is the countdown after which USD-M cancels everything, 0 for two minutes; unused on a shared account and at spot.
+	DeadMan venue.Nanos
 }
 
 // GatewayCounters are exact tallies, readable from any thread.
 type GatewayCounters struct {
 	Sent, NotSent, Maybe, Acks, Fills, Rejects, Cancels, Foreign, Damaged, Unknown, Queries, Connects, Losses, Rest atomic.Uint64
+	// Armed counts ends that had to leave the venue's countdown running.
+	Armed atomic.Uint64
 }
 
 // Gateway is the order side of Binance: the WebSocket API with the user-data stream on the same connection, or on one beside
@@ -130,7 +134,7 @@ func defaults(o *GatewayOptions, v *trading) {
 	for _, d := range []struct {
 		to *venue.Nanos
 		d  venue.Nanos
-	}{{&o.Window, 2 * venue.Second}, {&o.Engine, 10 * venue.Second}, {&o.Margin, 2 * venue.Second}, {&o.Answer, 5 * venue.Second}} {
+	}{{&o.Window, 2 * venue.Second}, {&o.Engine, 10 * venue.Second}, {&o.Margin, 2 * venue.Second}, {&o.Answer, 5 * venue.Second}, {&o.DeadMan, deadMan}} {
 		if *d.to <= 0 {
 			*d.to = d.d
 		}

@@ -43,13 +43,8 @@ func (g *Gateway) openStream(ctx context.Context) (*line, error) {
 		g.mu.Unlock()
 	}
 	body, err := g.rest.call(ctx, http.MethodPost, keyPath, 1, nil)
-	var e *wire.Error
-	if errors.As(err, &e) && e.Kind == wire.Auth {
-		g.mu.Lock()
-		g.failed = err
-		g.mu.Unlock()
-	}
 	if err != nil {
+		g.denied(err)
 		return nil, err
 	}
 	v, err := fastjson.ParseBytes(body)
@@ -61,6 +56,46 @@ func (g *Gateway) openStream(ctx context.Context) (*line, error) {
 		return nil, protocol(keyPath, errors.New("an answer without a key"))
 	}
 	return dialLine(ctx, &g.o.GatewayConfig, g.o.Stream+g.v.private+"?listenKey="+key)
+}
+
+// denied ends the gateway where an error says that the venue does not take our key.
+func (g *Gateway) denied(err error) {
+	var e *wire.Error
+	if errors.As(err, &e) && e.Kind == wire.Auth {
+		g.mu.Lock()
+		g.failed = err
+		g.mu.Unlock()
+	}
+}
+
+// guarded is follow with the venue's dead-man running: orders outlive neither. Ended by its own context, the dead-man is put
+// out; ended by a fault, it runs on until the next session sets it again.
+func (g *Gateway) guarded(ctx context.Context) (context.Context, func(), error) {
+	session, stop, err := g.follow(ctx)
+	if err != nil || g.o.Shared {
+		return session, stop, err
+	}
+	var e *wire.Error
+	if err = g.countdown(session, g.o.DeadMan); err != nil && !(errors.As(err, &e) && e.Kind == wire.Unknown) { // which may have set it, and is soon set again
+		stop()
+		g.denied(err)
+		return ctx, nil, err
+	}
+	session, cancel := context.WithCancel(session)
+	var work sync.WaitGroup
+	work.Go(func() {
+		if g.alive(session) != nil {
+			cancel()
+		}
+	})
+	return session, func() {
+		cancel()
+		work.Wait()
+		stop()
+		if ctx.Err() != nil {
+			g.disarm()
+		}
+	}, nil
 }
 
 // follow connects to the user stream, takes its events and keeps its key alive. Orders do not outlive it: the context that it

@@ -67,7 +67,7 @@ func (g *Gateway) Run(ctx context.Context, out venue.Reports) error {
 func (g *Gateway) once(ctx context.Context) (ready bool, err error) {
 	if g.v.futures {
 		var stop func()
-		if ctx, stop, err = g.follow(ctx); err != nil {
+		if ctx, stop, err = g.guarded(ctx); err != nil {
 			return false, err
 		}
 		defer stop()

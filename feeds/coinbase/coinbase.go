@@ -48,6 +48,7 @@ var Adapter = wire.Adapter{
 		wire.Nonces:        "tokens carry a time",
 		wire.BookChecksum:  "the connection is numbered and has no checksum",
 		wire.BinaryFeed:    "JSON alone",
+		wire.DeadMan:       "the venue has no countdown: oneprice watchdog stands for it",
 	},
 	BlindSpots: []string{
 		"There is no checksum: a level that was altered in transit is seen only when the text is no longer a valid number on the grid or when the book crosses.",

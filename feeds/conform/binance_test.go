@@ -130,4 +130,6 @@ func (s *atBinance) Stranger(tb testing.TB, price fixed.Price, qty fixed.Qty) {
 	do(tb, req)
 }
 
+func (s *atBinance) Armed() bool { return s.Sim.Armed(keyID) }
+
 func (s *atBinance) BurnNonce(testing.TB) {}

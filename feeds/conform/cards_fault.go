@@ -9,6 +9,7 @@ import (
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/feeds/venuesim"
+	"oneprice/feeds/wire"
 )
 
 var faultCards = []Card{
@@ -102,6 +103,17 @@ var faultCards = []Card{
 		a := t.send(t.about(venue.Amend, c, 10*t.in.Tick, c.Qty)) // worth less than an order may be
 		require.Equal(t, a.Client, t.sees(c, venue.AmendRejected).Seq)
 	}},
+	{Number: 72, Says: "keeps the venue's countdown to a cancel of everything running while it trades, and ends it when it leaves in order", Needs: []wire.Capability{wire.DeadMan},
+		Run: func(t *T) {
+			c := t.placed(t.resting())
+			require.True(t, t.sim.Armed())
+			require.NoError(t, t.stop())
+			require.False(t, t.sim.Armed())
+			require.True(t, t.one(c).Open, "what stands was not asked to go")
+			t.start(nil)
+			t.ready()
+			require.True(t, t.sim.Armed())
+		}},
 }
 
 // survives places an order that rests and one that fills while a fault strikes every answer. In the end both are known to

@@ -94,4 +94,6 @@ func (s *atCoinbase) Stranger(tb testing.TB, price fixed.Price, qty fixed.Qty) {
 	do(tb, req)
 }
 
+func (s *atCoinbase) Armed() bool { return false }
+
 func (s *atCoinbase) BurnNonce(testing.TB) {}

@@ -69,6 +69,8 @@ type Sim interface {
 	Change(symbol string, c venuesim.Change) bool
 	// Stranger lets another program on the account rest a buy order of the first pair.
 	Stranger(tb testing.TB, price fixed.Price, qty fixed.Qty)
+	// Armed reports whether the venue's dead-man runs for the account; false where it has none.
+	Armed() bool
 	// BurnNonce sends a valid request with a nonce that is half a second ahead of time; nothing where there are none.
 	BurnNonce(testing.TB)
 }

@@ -88,6 +88,8 @@ func (s *atKraken) Stranger(tb testing.TB, price fixed.Price, qty fixed.Qty) {
 	}
 }
 
+func (s *atKraken) Armed() bool { return s.Sim.Armed(keyID) }
+
 func (s *atKraken) BurnNonce(tb testing.TB) { s.token(tb, s.clock.Now()+venue.Second/2) }
 
 // token asks for a token of the private socket with the nonce of an instant.

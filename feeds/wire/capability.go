@@ -20,11 +20,13 @@ const (
 	BookChecksum
 	// BinaryFeed: the same market data in a binary encoding.
 	BinaryFeed
+	// DeadMan: the venue itself cancels what an engine has left that does not say in time that it lives.
+	DeadMan
 
 	// Capabilities counts them.
 	Capabilities
 )
 
 func (c Capability) String() string {
-	return [...]string{"fok", "stop_loss", "stop_limit", "fill_ids", "balance_stream", "nonces", "book_checksum", "binary_feed"}[c]
+	return [...]string{"fok", "stop_loss", "stop_limit", "fill_ids", "balance_stream", "nonces", "book_checksum", "binary_feed", "dead_man"}[c]
 }

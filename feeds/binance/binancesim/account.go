@@ -46,6 +46,7 @@ type account struct {
 	window venue.Nanos
 	listen string // key of its user stream at futures, "" none
 	held   []*position
+	dead   map[*pair]venue.Nanos // when a countdown cancels everything, at futures
 }
 
 // order is one order of a client.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"oneprice/books/fixed"
@@ -32,6 +33,7 @@ var futuresKnown = map[string]string{
 	"positionRisk":       "",
 	"commissionRate":     "symbol",
 	"accountConfig":      "",
+	"countdown":          "symbol countdownTime",
 }
 
 // futuresRoutes are the paths of accounts at USD-M.
@@ -46,7 +48,7 @@ func (s *Sim) futuresRoutes() {
 		{"GET /fapi/v1/order", "order.status", 1}, {"POST /fapi/v1/order/test", "order.test", 1}, {"DELETE /fapi/v1/allOpenOrders", "allOpenOrders", 1},
 		{"GET /fapi/v1/openOrders", "openOrders.status", 1}, {"GET /fapi/v1/allOrders", "allOrders", 5}, {"GET /fapi/v1/userTrades", "userTrades", 5},
 		{"GET /fapi/v3/balance", "v2/account.balance", 5}, {"GET /fapi/v3/positionRisk", "positionRisk", 5},
-		{"GET /fapi/v1/commissionRate", "commissionRate", 20}, {"GET /fapi/v1/accountConfig", "accountConfig", 5},
+		{"POST /fapi/v1/countdownCancelAll", "countdown", 10}, {"GET /fapi/v1/commissionRate", "commissionRate", 20}, {"GET /fapi/v1/accountConfig", "accountConfig", 5},
 	} {
 		s.rest(e.pattern, e.method, e.weight)
 	}
@@ -135,12 +137,11 @@ func (s *Sim) serveFutures(a *account, p *pair, method string, q params, now ven
 		s.take(o, "", now)
 		return o.futureState(nil), nil
 	case "allOpenOrders":
-		for _, o := range a.orders {
-			if o.p == p && o.open() {
-				s.take(o, "", now)
-			}
-		}
+		s.takeAll(a, p, now)
 		return []byte(`{"code":200,"msg":"The operation of cancel all open order is done."}`), nil
+	case "countdown":
+		s.count.Countdowns.Add(1)
+		return a.countdown(p, q["countdownTime"], now)
 	case "order.status":
 		o := a.find(p, q["orderId"], q["origClientOrderId"], false)
 		if o == nil {
@@ -161,6 +162,46 @@ func (s *Sim) serveFutures(a *account, p *pair, method string, q params, now ven
 		return fmt.Appendf(nil, `{"feeTier":0,"canTrade":%t,"canDeposit":true,"canWithdraw":true,"dualSidePosition":%t,"updateTime":0,"multiAssetsMargin":false,"tradeGroupId":-1}`, !a.ReadOnly, a.Hedge), nil
 	}
 	return nil, fail(-1020, "This operation is not supported.")
+}
+
+// takeAll cancels what an account has in a pair.
+func (s *Sim) takeAll(a *account, p *pair, now venue.Nanos) {
+	for _, o := range a.orders {
+		if o.p == p && o.open() {
+			s.take(o, "", now)
+		}
+	}
+}
+
+// countdown sets when everything of an account in a pair is cancelled; 0 is never.
+func (a *account) countdown(p *pair, text string, now venue.Nanos) ([]byte, *failure) {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms < 0 {
+		return nil, fail(-1102, "Mandatory parameter 'countdownTime' was not sent, was empty/null, or malformed.")
+	}
+	delete(a.dead, p)
+	if ms > 0 {
+		a.dead[p] = now + venue.Nanos(ms)*venue.Millisecond
+	}
+	return fmt.Appendf(nil, `{"symbol":%q,"countdownTime":"%d"}`, p.Symbol, ms), nil
+}
+
+// deadMen cancels what belongs to accounts whose countdown in a pair has ended.
+func (s *Sim) deadMen(p *pair, now venue.Nanos) {
+	for _, a := range s.accounts {
+		if at := a.dead[p]; at != 0 && now >= at {
+			delete(a.dead, p)
+			s.takeAll(a, p, now)
+		}
+	}
+}
+
+// Armed reports whether an account's countdown runs in every pair.
+func (s *Sim) Armed(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.account(key)
+	return a != nil && len(a.dead) == len(s.pairs)
 }
 
 // futuresWords says a failure as USD-M does, where it has a code and words of its own.

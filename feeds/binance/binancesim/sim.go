@@ -60,7 +60,11 @@ type Config struct {
 }
 
 // Counters are exact tallies, readable from any thread: what clients did beyond the venue's limits.
-type Counters struct{ Connections, Messages, Weight atomic.Uint64 }
+type Counters struct {
+	Connections, Messages, Weight atomic.Uint64
+	// Countdowns are settings of a countdown to a cancel of everything.
+	Countdowns atomic.Uint64
+}
 
 // Sim is one simulated market of the venue.
 type Sim struct {
@@ -101,7 +105,7 @@ func New(cfg Config) (*Sim, error) {
 		s.pairs = append(s.pairs, newPair(cfg.Kind, cfg.Seed*1000+uint64(i), p))
 	}
 	for i, a := range cfg.Accounts {
-		s.accounts = append(s.accounts, &account{Account: a, n: uint32(i + 1), funds: slices.Clone(a.Funds)})
+		s.accounts = append(s.accounts, &account{Account: a, n: uint32(i + 1), funds: slices.Clone(a.Funds), dead: map[*pair]venue.Nanos{}})
 	}
 	var err error
 	if s.server, err = venuesim.NewServer(cfg.Net, cfg.Clock, cfg.Faults, cfg.Address); err != nil {
@@ -199,7 +203,6 @@ func (s *Sim) Run(ctx context.Context) error {
 	now := s.cfg.Clock.Now()
 	for _, p := range s.pairs {
 		p.Fair.Advance(now)
-		p.Changed(now)
 		p.Fill(now, func(r *match.Result) { p.note(r, now) })
 	}
 	s.mu.Unlock()
@@ -234,6 +237,8 @@ func (s *Sim) step(now venue.Nanos) {
 	s.debt %= 1000
 	for _, p := range s.pairs {
 		p.Fair.Advance(now)
+		p.Changed(now)
+		s.deadMen(p, now)
 		for range acts {
 			p.Act(now, func(r *match.Result) { s.happened(p, r, now) })
 			s.triggers(p, now)

@@ -222,6 +222,14 @@ func (s *Sim) account(key string) *account {
 	return nil
 }
 
+// Armed reports whether the countdown of an account runs.
+func (s *Sim) Armed(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.account(key)
+	return a != nil && a.dead != 0
+}
+
 // Change changes the status or the grid of a pair, as Pairs' Changes do at their times. It reports whether the symbol is known.
 func (s *Sim) Change(symbol string, c venuesim.Change) bool {
 	s.mu.Lock()
