@@ -94,6 +94,7 @@ type Engine struct {
 
 	changed  []bool              // by instrument, within a drain
 	silent   []bool              // by instrument: the trust record says too_old
+	clocks   []Clock             // by venue
 	tripped  []risk.BreakerState // by venue, as recorded; 0 is the global one
 	approved [desk.MaxLegs]risk.Approved
 	seq      uint64
@@ -136,6 +137,7 @@ func New(cfg Config) *Engine {
 		said:   desk.NewOut(cfg.Intents, cfg.Plans), statements: newStatements(cfg.Desk),
 		flat: newFlattening(cfg.Desk), answerable: slices.Repeat([]uint16{cfg.Operator}, len(cfg.Strategies)+1),
 		changed: make([]bool, n), silent: make([]bool, n), tripped: make([]risk.BreakerState, len(cfg.Desk.Balances)),
+		clocks: make([]Clock, len(cfg.Desk.Balances)),
 	}
 }
 

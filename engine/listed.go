@@ -54,21 +54,34 @@ func (e *Engine) fees(x *venue.Event) {
 	e.touch(x.Inst)
 }
 
-// clock takes a measured offset. Beyond the limit the gate refuses what is new at the venue, and what stands there is
-// cancelled: its age, its deadlines and the lag of its books are then measured wrongly.
+// clock takes a measured offset. What the measurement leaves open counts for us: the offset that is certain is what the
+// limit is held against, and a measurement that is coarser than the limit says nothing below it. Beyond the limit the gate
+// refuses what is new at the venue, and what stands there is cancelled: its age, its deadlines and the lag of its books are
+// then measured wrongly.
 func (e *Engine) clock(x *venue.Event) {
+	c := Clock{Offset: venue.Nanos(x.W[0]), Within: venue.Nanos(x.W[1]), At: x.Seen()}
+	e.clocks[x.Venue] = c
+	certain := max(max(c.Offset, -c.Offset)-c.Within, 0)
+	limit := e.gate.MaxOffset(x.Venue)
+	if c.Within > limit && certain <= limit {
+		return
+	}
 	before := e.gate.Apart(x.Venue)
-	e.gate.OnClock(x.Venue, venue.Nanos(x.W[0]))
+	e.gate.OnClock(x.Venue, certain)
 	now := e.gate.Apart(x.Venue)
 	if now == before {
 		return
 	}
-	e.record().SetClock(x.Venue, venue.Nanos(x.W[0]), venue.Nanos(x.W[1]), e.gate.MaxOffset(x.Venue), now)
+	e.record().SetClock(x.Venue, c.Offset, c.Within, limit, now)
 	if now {
 		e.weeding = true
 		e.cancelAll(x.Venue, 0)
 	}
 }
+
+// Clock is a venue's clock less ours as it was measured last, how far that may be from the truth, and when; At is 0 before
+// the first.
+type Clock struct{ Offset, Within, At venue.Nanos }
 
 // weed cancels the orders of an instrument that must not stand.
 func (e *Engine) weed(i venue.Inst) {

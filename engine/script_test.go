@@ -39,7 +39,7 @@ var update = flag.Bool("update", false, "rewrite the expected output of the scri
 //	stop NAME a:X[,b:X] loss N | level long|short P [limit P] | trail BPS      before the first step
 //	restart                                     what was kept, held and stands at venues begins a new engine
 //	kill, lift, arm, room audit full|free, gap a:X, heartbeat a:X, fx USD 1.0001
-//	status a:X halted; rules a:X TICK LOT MINQTY; fees a:X MAKER TAKER; clock VENUE MS
+//	status a:X halted; rules a:X TICK LOT MINQTY; fees a:X MAKER TAKER; clock VENUE MS WITHIN
 //	step NOW                                    NOW in milliseconds
 func TestStep_scripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")

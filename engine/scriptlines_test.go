@@ -164,7 +164,7 @@ func (s *script) control(f []string) {
 		in := s.d.Instrument(s.inst(f[1]))
 		e.SetFees(in.Venue, in.Inst, venue.Fees{Maker: fixed.Rate(s.number(f[2])), Taker: fixed.Rate(s.number(f[3]))}, 0)
 	case "clock":
-		e.SetClock(venue.ID(s.number(f[1])), venue.Nanos(s.number(f[2]))*venue.Millisecond, venue.Millisecond, 0)
+		e.SetClock(venue.ID(s.number(f[1])), venue.Nanos(s.number(f[2]))*venue.Millisecond, venue.Nanos(s.number(f[3]))*venue.Millisecond, 0)
 	case "fx":
 		e.SetFX(0, ccyX, ccyUSD, fixed.Rate(s.number(f[1]))*fixed.One, fixed.Rate(s.number(f[1]))*fixed.One, 1<<62)
 	}

@@ -27,17 +27,19 @@ type Status struct {
 	Working   []desk.Working
 	Books     []BookStatus
 	Operator  OperatorStatus
+	Clocks    []Clock // by venue
 }
 
 // Copy makes s a copy of from that shares nothing with it; the slices of s are reused.
 func (s *Status) Copy(from *Status) {
-	p, w, k, o := s.Positions, s.Working, s.Books, s.Operator
+	p, w, k, c, o := s.Positions, s.Working, s.Books, s.Clocks, s.Operator
 	*s = *from
 	s.Operator = o
 	s.Operator.Copy(&from.Operator)
 	s.Positions = append(p[:0], from.Positions...)
 	s.Working = append(w[:0], from.Working...)
 	s.Books = append(k[:0], from.Books...)
+	s.Clocks = append(c[:0], from.Clocks...)
 }
 
 // StopStatus is how the stops stand.
@@ -94,6 +96,7 @@ func (e *Engine) fill(s *Status) {
 	s.Positions = append(s.Positions[:0], d.Positions...)
 	s.Working = append(s.Working[:0], d.Working...)
 	e.operatorStatus(&s.Operator)
+	s.Clocks = append(s.Clocks[:0], e.clocks...)
 	s.Books = s.Books[:0]
 	for i, b := range d.Books {
 		x := BookStatus{}

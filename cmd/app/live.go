@@ -109,6 +109,7 @@ type Live struct {
 	Newest engine.Status
 	// refreshers tell what venues change, through the last ring but one.
 	refreshers []*refresher
+	news       *wire.Shared
 	edges      Edges
 	faults     *faultLog
 	spin       bool // the connections spin
@@ -233,6 +234,7 @@ func (q queued) Put(rs []audit.Record) bool {
 
 // feeds makes the feed of every venue.
 func (l *Live) feeds(o LiveOptions) error {
+	l.news = wire.Share(l.sink(len(l.Events) - 2))
 	for id := 1; id < len(l.Venues); id++ {
 		v := &l.Venues[id]
 		cfg := wire.FeedConfig{Venue: venue.ID(id), Instruments: l.Of(venue.ID(id)), Net: o.Net, Clock: o.Clock, TLS: o.TLS, WS: o.WS[v.Name], REST: o.REST[v.Name],

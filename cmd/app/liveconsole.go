@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"oneprice/books/fixed"
 	"oneprice/engine"
 	"oneprice/engine/console"
 	"oneprice/engine/stats"
@@ -94,6 +95,14 @@ func (l *Live) metrics(w io.Writer) {
 				label, c.Messages.Load(), label, c.Bytes.Load(), label, c.Connects.Load(), label, c.Losses.Load(), label, c.Damaged.Load(), label, c.Dropped.Load())
 		}
 	}
+	l.mu.Lock()
+	for id, c := range l.latest.Clocks {
+		if c.At != 0 {
+			label := fmt.Sprintf("{venue=%q}", l.Venues[id].Name)
+			fmt.Fprintf(w, "oneprice_clock_offset_seconds%s %s\noneprice_clock_within_seconds%s %s\n", label, fixed.AppendTrim(nil, int64(c.Offset), 9), label, fixed.AppendTrim(nil, int64(c.Within), 9))
+		}
+	}
+	l.mu.Unlock()
 	broken := 0
 	if l.tape.Broken() {
 		broken = 1

@@ -10,7 +10,6 @@ import (
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/engine"
-	"oneprice/feeds/wire"
 )
 
 // run lets everything work until ctx ends or something breaks, then stops in order: orders, feeds, gateways, engine, files.
@@ -62,9 +61,8 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 			feeds.Go(func() { fail(f.Run(feeding, out)) })
 		}
 	}
-	news := wire.Share(l.sink(len(l.Events) - 2))
 	for _, r := range l.refreshers {
-		feeds.Go(func() { r.run(feeding, news) })
+		feeds.Go(func() { r.run(feeding, l.news) })
 	}
 	l.watch(trading, status)
 	l.disarm(stopped)

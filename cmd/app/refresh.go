@@ -14,6 +14,8 @@ const (
 	refreshEvery = 60 * venue.Second
 	// feesEvery is how often it is asked what the account pays: tiers are reckoned once a day.
 	feesEvery = 3600 * venue.Second
+	// clockEvery is how often its clock is measured, where its feed does not.
+	clockEvery = 15 * venue.Second
 )
 
 // refresher tells the engine what one venue changes while a session runs, through the ring that such news share.
@@ -21,6 +23,7 @@ type refresher struct {
 	id       venue.ID
 	ins      []*venue.Instrument // copies, with the config's fees
 	listings *wire.Refresh       // nil where the feed tells
+	clocks   *wire.ClockWatch    // nil where the feed measures
 	gateway  wire.Gateway        // nil on paper
 	clock    *wire.Clock
 	report   func(*wire.Error)
@@ -36,6 +39,12 @@ func (l *Live) refreshes(id venue.ID, cfg *wire.FeedConfig) {
 	if r.listings = wire.NewRefresh(l.Venues[id].Adapter, *cfg, every); r.listings != nil {
 		cfg.Changed = r.listings.Ask
 	}
+	cfg.Clocked = func(offset, within venue.Nanos) {
+		e := make([]venue.Event, 1)
+		e[0].SetClock(id, offset, within, cfg.Clock.Now())
+		l.news.Put(e) // without room the next measurement will do
+	}
+	r.clocks = wire.NewClockWatch(l.Venues[id].Adapter, *cfg, clockEvery)
 	if l.orders != nil {
 		r.gateway = l.orders.gateways[id]
 	}
@@ -47,6 +56,9 @@ func (r *refresher) run(ctx context.Context, out venue.Sink) {
 	var work sync.WaitGroup
 	if r.listings != nil {
 		work.Go(func() { r.listings.Run(ctx, out) })
+	}
+	if r.clocks != nil {
+		work.Go(func() { r.clocks.Run(ctx) })
 	}
 	if r.gateway != nil {
 		work.Go(func() { r.fees(ctx, out) })

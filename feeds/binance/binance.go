@@ -100,6 +100,6 @@ func (p product) adapter(more ...string) wire.Adapter {
 	if p.kind == venue.Spot {
 		a.Lacks[wire.DeadMan] = "the venue has no countdown: oneprice watchdog stands for it"
 	}
-	a.Gateway = p.gateway()
+	a.Gateway, a.Clock = p.gateway(), p.clock()
 	return a
 }

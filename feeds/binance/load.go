@@ -65,3 +65,15 @@ func (p product) listed(body []byte, err error) ([]wire.Listing, error) {
 	}
 	return out, nil
 }
+
+// clock is where the product's venue tells its time.
+func (p product) clock() *wire.ClockSource {
+	m := markets[p.name]
+	return &wire.ClockSource{REST: m.rest, Path: strings.TrimSuffix(m.depthPath, "depth") + "time", Grain: venue.Millisecond, Weight: 1, Read: func(body []byte) (venue.Nanos, error) {
+		v, err := fastjson.ParseBytes(body)
+		if err == nil && v.GetInt64("serverTime") <= 0 {
+			err = errors.New("an answer without serverTime")
+		}
+		return millis(v, "serverTime"), err
+	}}
+}

@@ -35,6 +35,7 @@ var Adapter = wire.Adapter{
 	Discover: func() wire.Discoverer { return newDiscoverer() },
 	Listings: listings(),
 	Load:     load,
+	Clock:    &clock,
 	Decoder:  func(id venue.ID, ins []*venue.Instrument) wire.Decoder { return newDecoder(id, ins) },
 	Limits:   limits,
 	Feed:     newFeed,

@@ -50,11 +50,11 @@ func (g *Gateway) Check(ctx context.Context) (wire.Account, error) {
 		if err != nil {
 			return 0, err
 		}
-		n, fault := fixed.Parse(v.GetStringBytes("epochMillis"), 0)
-		if fault != fixed.OK {
-			return 0, g.rest.fault(pathTime, wire.Protocol, fmt.Errorf("epochMillis is %s", fault))
+		at, err := timeOf(v)
+		if err != nil {
+			err = g.rest.fault(pathTime, wire.Protocol, err)
 		}
-		return venue.Nanos(n) * venue.Millisecond, nil
+		return at, err
 	})
 	if err != nil {
 		return a, err
@@ -71,6 +71,24 @@ func (g *Gateway) Check(ctx context.Context) (wire.Account, error) {
 	a.Fees = slices.Repeat([]venue.Fees{fees}, len(g.Instruments))
 	return a, nil
 }
+
+// timeOf reads an answer that tells the venue's time.
+func timeOf(v *fastjson.Value) (venue.Nanos, error) {
+	n, fault := fixed.Parse(v.GetStringBytes("epochMillis"), 0)
+	if fault != fixed.OK {
+		return 0, fmt.Errorf("epochMillis is %s", fault)
+	}
+	return venue.Nanos(n) * venue.Millisecond, nil
+}
+
+// clock is where the venue tells its time.
+var clock = wire.ClockSource{REST: publicREST, Path: pathTime, Grain: venue.Millisecond, Read: func(body []byte) (venue.Nanos, error) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return 0, err
+	}
+	return timeOf(v)
+}}
 
 // fees are the account's rates; those of a text with more decimals than a Rate are rounded against us.
 func (r *rest) fees(ctx context.Context) (venue.Fees, error) {

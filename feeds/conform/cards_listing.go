@@ -66,6 +66,33 @@ var listingCards = []Card{
 		require.Equal(t, venue.InstrumentHalted, t.refused(t.resting()))
 		t.cancelled(c)
 	}},
+	{Number: 95, Says: "measures again and again how far the venue's clock is from ours", Late: 700 * venue.Millisecond, Alone: true, Run: func(t *T) {
+		t.feed.Clock = t.cfg.Clock
+		type measured struct{ offset, within venue.Nanos }
+		heard := make(chan measured, 64)
+		t.feed.Clocked = func(offset, within venue.Nanos) {
+			select {
+			case heard <- measured{offset, within}:
+			default:
+			}
+		}
+		if w := wire.NewClockWatch(t.venue.Adapter, t.feed, 500*venue.Millisecond); w != nil {
+			t.goes(func(ctx context.Context) error { w.Run(ctx); return nil })
+		}
+		r, n := t.follow(), 0
+		r.Until(2*patience, func() bool {
+			for {
+				select {
+				case m := <-heard:
+					require.Positive(t, int64(m.within))
+					require.LessOrEqual(t, max(m.offset-t.card.Late, t.card.Late-m.offset), m.within, "%v", m)
+					n++
+				default:
+					return n >= 2
+				}
+			}
+		})
+	}},
 }
 
 // news is what was told of instruments, by Inst.

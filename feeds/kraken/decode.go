@@ -24,6 +24,8 @@ type decoder struct {
 	system venue.Status
 	// refusal is what the venue refused, until it is asked for.
 	refusal string
+	// pong, where not nil, hears the answer to a ping: its req_id, and when it came in and left by the venue's clock.
+	pong func(recv venue.Nanos, id uint64, in, out venue.Nanos)
 }
 
 // slot is one instrument and what the connection has shown of it.

@@ -3,6 +3,7 @@ package kraken
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"oneprice/books/venue"
@@ -48,6 +49,7 @@ type live struct {
 	resyncs  *wire.Resyncs
 	ins      map[venue.Inst]*venue.Instrument // read only after newFeed
 	requests atomic.Uint64                    // req_id of the last request
+	pinged   pinged
 }
 
 // limits are one address's; messages are counted by connection.
@@ -91,6 +93,7 @@ func newFeed(cfg wire.FeedConfig) (wire.Feeder, error) {
 		Attempts: cfg.Limits.Connections, Leave: attemptsLeave, Messages: wire.NewLimiter(cfg.Clock, perSecond, venue.Second),
 		Decoder: func() wire.Decoder {
 			before = newDecoder(cfg.Venue, cfg.Instruments).after(before)
+			before.pong = f.pong
 			return before
 		},
 		Venue: cfg.Venue, Insts: ids, Opened: f.resyncs.Opened, Report: cfg.Report,
@@ -152,8 +155,31 @@ func (f *live) request(method, params string, ids []venue.Inst) []byte {
 	return fmt.Appendf(m, `},"req_id":%d}`, f.requests.Add(1))
 }
 
+// pinged is the last ping: its req_id and when it was made.
+type pinged struct {
+	mu sync.Mutex
+	id uint64
+	at venue.Nanos
+}
+
 func (f *live) ping() []byte {
-	return fmt.Appendf(nil, `{"method":"ping","req_id":%d}`, f.requests.Add(1))
+	id := f.requests.Add(1)
+	f.pinged.mu.Lock()
+	f.pinged.id, f.pinged.at = id, f.cfg.Clock.Now()
+	f.pinged.mu.Unlock()
+	return fmt.Appendf(nil, `{"method":"ping","req_id":%d}`, id)
+}
+
+// pong measures the venue's clock by the answer to a ping, which says when it came in and when the answer left.
+func (f *live) pong(recv venue.Nanos, id uint64, in, out venue.Nanos) {
+	f.pinged.mu.Lock()
+	last, at := f.pinged.id, f.pinged.at
+	f.pinged.mu.Unlock()
+	if f.cfg.Clocked == nil || id != last {
+		return
+	}
+	within := max(recv-at-(out-in), 0)/2 + venue.Microsecond // times are cut to microseconds
+	f.cfg.Clocked(in+(out-in)/2-(at+(recv-at)/2), within)
 }
 
 // Run follows until ctx ends.

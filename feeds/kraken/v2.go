@@ -47,6 +47,13 @@ func (d *decoder) event(recv venue.Nanos, v *fastjson.Value) venue.Reason {
 		if !v.Exists("method") && !v.Exists("error") {
 			return venue.Malformed
 		}
+		if d.pong != nil && wire.Is(v.Get("method"), "pong") {
+			in, whyIn := d.doc.Time(v.Get("time_in"))
+			out, whyOut := d.doc.Time(v.Get("time_out"))
+			if whyIn == venue.OK && whyOut == venue.OK {
+				d.pong(recv, v.GetUint64("req_id"), in, out)
+			}
+		}
 		d.refusal = string(v.GetStringBytes("error"))
 	}
 	return venue.Ignored

@@ -52,6 +52,8 @@ type Adapter struct {
 	// Announces says that Feed tells every change of status and rules of its instruments by itself, so that Load need not be
 	// asked again.
 	Announces bool
+	// Clock is where the venue tells its time; nil where Feed measures it by itself.
+	Clock *ClockSource
 	// Decoder makes the decoder of one connection for these instruments (each with its Inst set).
 	Decoder func(id venue.ID, ins []*venue.Instrument) Decoder
 	// Limits makes a fresh set of what the venue allows one address, less a margin.

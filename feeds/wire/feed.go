@@ -46,6 +46,9 @@ type FeedConfig struct {
 	// Changed, where not nil, hears that the venue has announced a change of its instruments which it does not state in full,
 	// so that Load has to be asked. Called from the feed's goroutines, so it must not wait.
 	Changed func()
+	// Clocked, where not nil, hears the venue's clock less ours as it is measured, and how far that may be from the truth. Called
+	// from goroutines of the feed or of a ClockWatch, so it must not wait.
+	Clocked func(offset, within venue.Nanos)
 	// Raw, where not nil, sees every message before it is decoded: kind is ws or rest. Called from the feed's goroutines.
 	Raw func(kind, conn, request string, recv venue.Nanos, msg []byte)
 	// Report, where not nil, hears every fault of the edge. Called from the feed's goroutines, so it must not wait.

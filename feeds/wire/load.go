@@ -19,11 +19,21 @@ const (
 // Fetch asks a venue one public question, of a weight in cfg's Limits, where those have one: cfg's Net, TLS and Clock lead to
 // it. A failure is an *Error.
 func Fetch(ctx context.Context, cfg *FeedConfig, name, address string, weight int64) ([]byte, error) {
-	client := http.Client{Transport: &http.Transport{DialContext: cfg.Net.DialContext, TLSClientConfig: cfg.TLS}}
+	client := cfg.client()
 	defer client.CloseIdleConnections()
+	return fetch(ctx, client, cfg, name, address, weight)
+}
+
+// client makes what asks by HTTP.
+func (cfg *FeedConfig) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: cfg.Net.DialContext, TLSClientConfig: cfg.TLS}}
+}
+
+// fetch is Fetch over connections that may be kept.
+func fetch(ctx context.Context, client *http.Client, cfg *FeedConfig, name, address string, weight int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(loadWithin))
 	defer cancel()
-	fault := func(k Kind, err error) error { return &Error{name, "load instruments", k, err} }
+	fault := func(k Kind, err error) error { return &Error{name, "ask", k, err} }
 	budget := (*Limiter)(nil)
 	if cfg.Limits != nil {
 		budget = cfg.Limits.Weight

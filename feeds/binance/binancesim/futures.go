@@ -54,9 +54,6 @@ func (s *Sim) futuresRoutes() {
 	}
 	s.server.Rest("/fapi/v1/listenKey", s.tooMany, s.listenKey)
 	s.server.Rest("GET /fapi/v1/ping", s.tooMany, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
-	s.server.Rest("GET /fapi/v1/time", s.tooMany, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"serverTime":%d}`, ms(s.cfg.Clock.Now()))
-	})
 }
 
 // listenKey makes (POST), keeps (PUT) and ends (DELETE) the key of an account's user stream; it needs no signature.

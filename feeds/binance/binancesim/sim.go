@@ -169,6 +169,9 @@ func (s *Sim) routes() {
 	case USDM:
 		s.futuresRoutes()
 	}
+	s.server.Rest("GET "+rest+"/time", s.tooMany, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"serverTime":%d}`, ms(s.cfg.Clock.Now()))
+	})
 }
 
 // privateRoutes are the paths of accounts.
@@ -189,9 +192,6 @@ func (s *Sim) privateRoutes(rest string) {
 	}
 	s.rest("GET /sapi/v1/account/apiRestrictions", "account.restrictions", 1)
 	s.server.Rest("GET "+rest+"/ping", s.tooMany, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
-	s.server.Rest("GET "+rest+"/time", s.tooMany, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"serverTime":%d}`, ms(s.cfg.Clock.Now()))
-	})
 	s.server.Rest(rest+"/userDataStream", s.tooMany, func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "410 Gone", http.StatusGone) // since 2026-02-20
 	})
