@@ -2,12 +2,14 @@ package binance
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"oneprice/books/venue"
 	"oneprice/feeds/sign"
+	"oneprice/feeds/wire"
 )
 
 // The dead-man of USD-M (venues/binance.md, section 6): a countdown by symbol after which the venue cancels all of the
@@ -22,12 +24,14 @@ const (
 	disarmWithin = 2 * time.Second
 )
 
-// countdown sets the countdown of every instrument to a span; 0 ends it.
+// countdown sets the countdown of every instrument to a span; 0 ends it. An instrument that the venue refuses it for has no
+// orders either.
 func (g *Gateway) countdown(ctx context.Context, span venue.Nanos) error {
 	for _, in := range g.o.Instruments {
 		_, err := g.rest.call(ctx, http.MethodPost, deadManPath, deadManWeight, []sign.Param{{Name: "symbol", Value: in.Symbol},
 			{Name: "countdownTime", Value: strconv.FormatInt(int64(span/venue.Millisecond), 10)}})
-		if err != nil {
+		var e *wire.Error
+		if err != nil && !(errors.As(err, &e) && e.Kind == wire.Refused) {
 			return err
 		}
 	}
