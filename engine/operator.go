@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"oneprice/books/desk"
 	"oneprice/books/venue"
 	"oneprice/risk"
 )
@@ -65,17 +66,26 @@ type OperatorStatus struct {
 	Applied uint64
 	Risk    risk.Status
 	Closing []Closing
+	// Unknown is how many orders are of unknown fate.
+	Unknown int
 }
 
 func (e *Engine) operatorStatus(s *OperatorStatus) {
 	s.Applied = e.operated
 	e.gate.Status(&s.Risk, e.d)
-	s.Closing = e.closings(s.Closing[:0])
+	s.Closing, s.Unknown = e.closings(s.Closing[:0]), 0
+	for i := range e.d.Live {
+		for _, slot := range e.d.Live[i] {
+			if e.d.Orders[slot].State == desk.Unknown {
+				s.Unknown++
+			}
+		}
+	}
 }
 
 // Copy makes s a copy of from that shares nothing with it.
 func (s *OperatorStatus) Copy(from *OperatorStatus) {
 	c := s.Closing
-	s.Applied, s.Closing = from.Applied, append(c[:0], from.Closing...)
+	s.Applied, s.Unknown, s.Closing = from.Applied, from.Unknown, append(c[:0], from.Closing...)
 	s.Risk.Copy(&from.Risk)
 }

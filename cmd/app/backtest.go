@@ -36,6 +36,8 @@ type BacktestOptions struct {
 type tapeMeta struct {
 	Mode   string `json:"mode"`
 	Waiver string `json:"waiver,omitempty"`
+	// Operator is who started the session.
+	Operator string `json:"operator,omitempty"`
 	// Epoch is the session's number in the audit.
 	Epoch uint64 `json:"epoch"`
 	Facts *Facts `json:"facts"`

@@ -177,10 +177,14 @@ func RunLive(ctx context.Context, o LiveOptions) (*LiveResult, error) {
 	if con != nil {
 		con.Show(l.view())
 	}
+	socket, err := l.control(&o)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	if o.Started != nil {
 		o.Started(l)
 	}
-	err = l.run(ctx, policy, tick.C, o.Status)
+	err = l.run(ctx, policy, tick.C, o.Status, socket)
 	return l.finish(err, o.Over)
 }
 
@@ -194,7 +198,7 @@ func (l *Live) assemble(ctx context.Context, a *Assembly, o LiveOptions, policy 
 	if err != nil {
 		return err
 	}
-	l.Trading, err = NewTrading(ctx, a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Waiver: o.Waiver, Feeds: 2*(len(a.Venues)-1) + 2, Policy: policy, Clock: o.Clock,
+	l.Trading, err = NewTrading(ctx, a, TradingOptions{Orders: orders, Out: o.Out, Mode: o.Mode, Waiver: o.Waiver, Operator: starter(), Feeds: 2*(len(a.Venues)-1) + 2, Policy: policy, Clock: o.Clock,
 		Loop: func(cfg *engine.LoopConfig) { cfg.Tick, cfg.Shadow = tick, shadow }})
 	if err != nil {
 		return err

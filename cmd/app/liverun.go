@@ -10,10 +10,11 @@ import (
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
 	"oneprice/engine"
+	"oneprice/engine/console"
 )
 
 // run lets everything work until ctx ends or something breaks, then stops in order: orders, feeds, gateways, engine, files.
-func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.Time, status func(*Live)) error {
+func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.Time, status func(*Live), socket *console.Socket) error {
 	trading, stopTrading := context.WithCancel(ctx)
 	feeding, stopFeeds := context.WithCancel(context.Background())
 	deciding, stopLoop := context.WithCancel(context.Background())
@@ -55,15 +56,11 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 			stopTrading() // settle says why
 		}
 	}()
-	for id, f := range l.Feeders {
-		if f != nil {
-			out := l.sink(2 * (id - 1))
-			feeds.Go(func() { fail(f.Run(feeding, out)) })
-		}
+	if socket != nil {
+		c := &control{l: l, operators: []string{"", l.operator}}
+		files.Go(func() { fail(socket.Run(deciding, c.handle)) })
 	}
-	for _, r := range l.refreshers {
-		feeds.Go(func() { r.run(feeding, l.news) })
-	}
+	l.feed(feeding, &feeds, fail)
 	l.watch(trading, status)
 	l.disarm(stopped)
 	stopFeeds()
@@ -81,6 +78,19 @@ func (l *Live) run(ctx context.Context, policy engine.Policy, tick <-chan time.T
 	stopFiles()
 	files.Wait()
 	return errors.Join(append(errs, err)...)
+}
+
+// feed starts what brings news of the venues: market data, and changes of what they list.
+func (l *Live) feed(ctx context.Context, running *sync.WaitGroup, fail func(error)) {
+	for id, f := range l.Feeders {
+		if f != nil {
+			out := l.sink(2 * (id - 1))
+			running.Go(func() { fail(f.Run(ctx, out)) })
+		}
+	}
+	for _, r := range l.refreshers {
+		running.Go(func() { r.run(ctx, l.news) })
+	}
 }
 
 // decide runs the engine until ctx ends or the engine halts. Under inline the feeds run it and this is for time alone.

@@ -75,7 +75,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*ReplayReport, error) {
 	if r := meta.Rebalancing; r != nil && c.Rebalance != nil {
 		a.only(a.trader(r.Orders), r.Orders)
 	}
-	t := &Trading{Assembly: a, opening: meta.Opening}
+	t := &Trading{Assembly: a, operator: meta.Operator, opening: meta.Opening}
 	if err := t.decider(meta.Epoch); err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func newComparer(dir string, meta *tapeMeta, a *Assembly, r *ReplayReport) (*com
 			return nil
 		})
 	})
-	cat := a.catalogue(meta.Mode, meta.Waiver)
+	cat := a.catalogue(meta.Mode, meta.Waiver, meta.Operator)
 	cat.Build = r.Build
 	var err error
 	c.format, err = audit.NewFormatter(meta.Epoch, &cat)

@@ -23,6 +23,14 @@ type VenueEntry struct {
 	Adapter *wire.Adapter
 }
 
+// venueNames are the venues by name.
+func (t *Table) venueNames() (names []string) {
+	for i := range t.Venues[1:] {
+		names = append(names, t.Venues[i+1].Name)
+	}
+	return names
+}
+
 // ProductEntry is one product; its scales are those of all its instruments.
 type ProductEntry struct {
 	Name                 string

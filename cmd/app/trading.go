@@ -62,6 +62,8 @@ type Trading struct {
 	// killed is what was killed and not lifted since: a kill survives a restart.
 	killed []scope
 	ended  uint64 // cancels that recovery has sent
+	// mode and operator are what the audit calls the session, and who started it, "" for nobody in particular.
+	mode, operator string
 }
 
 // TradingOptions shape a Trading.
@@ -70,6 +72,8 @@ type TradingOptions struct {
 	Out string
 	// Mode names the session in the audit: backtest, demo, paper, live. Waiver is what an operator said about what it lacks.
 	Mode, Waiver string
+	// Operator is who started it: whom its orders name as number 1. "" names nobody.
+	Operator string
 	// Feeds is the number of event rings.
 	Feeds  int
 	Policy engine.Policy
@@ -84,7 +88,7 @@ type TradingOptions struct {
 
 // NewTrading assembles an engine. Close it whatever happens. ctx bounds the recovery of a session whose orders go to venues.
 func NewTrading(ctx context.Context, a *Assembly, o TradingOptions) (*Trading, error) {
-	t := &Trading{Assembly: a, policy: o.Policy, Bell: ring.NewBell(), Latency: stats.NewLatency(stampOneIn, nil),
+	t := &Trading{Assembly: a, mode: o.Mode, operator: o.Operator, policy: o.Policy, Bell: ring.NewBell(), Latency: stats.NewLatency(stampOneIn, nil),
 		AuditDir: filepath.Join(o.Out, string(a.Config.Folders.Audit))}
 	if err := t.begin(ctx, o); err != nil {
 		return nil, errors.Join(err, t.Close())
@@ -127,8 +131,12 @@ func (t *Trading) decider(epoch uint64) error {
 		return err
 	}
 	t.Ledger, t.Gate = l, g
+	var who uint16
+	if t.operator != "" {
+		who = 1
+	}
 	t.Engine = engine.New(engine.Config{
-		Desk: d, Ledger: l, Gate: g, Strategies: t.Strategies, Stops: t.Stops, Epoch: epoch, Fingerprint: t.Fingerprint, Plans: plansAtWork, Intents: intentsADrain,
+		Desk: d, Ledger: l, Gate: g, Strategies: t.Strategies, Stops: t.Stops, Operator: who, Epoch: epoch, Fingerprint: t.Fingerprint, Plans: plansAtWork, Intents: intentsADrain,
 		AnswerWithin: answerWithin, MarkEvery: markEvery, SweepEvery: sweepEvery, MaxAge: t.MaxAge, Latency: t.Latency, FX: t.FX,
 	})
 	if t.opening == nil {
@@ -144,9 +152,9 @@ func (t *Trading) decider(epoch uint64) error {
 }
 
 // catalogue names what the audit's numbers mean.
-func (a *Assembly) catalogue(mode, waiver string) audit.Catalogue {
+func (a *Assembly) catalogue(mode, waiver, operator string) audit.Catalogue {
 	c := audit.Catalogue{Instruments: a.Instruments, Currencies: a.Currencies, Strategies: a.StrategyNames, Stops: a.Stops.Names(), Reporting: a.Reporting,
-		Mode: mode, Build: version().build(), Config: fmt.Sprintf("%016x", a.Fingerprint), Source: a.Config.hash(), Waiver: waiver}
+		Mode: mode, Build: version().build(), Config: fmt.Sprintf("%016x", a.Fingerprint), Source: a.Config.hash(), Waiver: waiver, Operator: operator}
 	for i := range a.Venues {
 		c.Venues = append(c.Venues, a.Venues[i].Name)
 	}
@@ -159,7 +167,7 @@ func (a *Assembly) catalogue(mode, waiver string) audit.Catalogue {
 // begin opens the audit, recovers what earlier runs left at the venues, and begins the tape with it.
 func (t *Trading) begin(ctx context.Context, o TradingOptions) error {
 	var err error
-	t.ring, t.writer, err = audit.Open(audit.Config{Dir: t.AuditDir, NoSync: o.Recorded, Catalogue: t.catalogue(o.Mode, o.Waiver)})
+	t.ring, t.writer, err = audit.Open(audit.Config{Dir: t.AuditDir, NoSync: o.Recorded, Catalogue: t.catalogue(o.Mode, o.Waiver, o.Operator)})
 	if err != nil {
 		return err
 	}
@@ -173,7 +181,7 @@ func (t *Trading) begin(ctx context.Context, o TradingOptions) error {
 		return fmt.Errorf("tape: %w", err)
 	}
 	t.TapePath = filepath.Join(dir, fmt.Sprintf("session-%06d.tape", t.writer.Epoch()))
-	meta, err := tapeMeta{Mode: o.Mode, Waiver: o.Waiver, Epoch: t.writer.Epoch(), Facts: t.Facts, Opening: t.opening, Rebalancing: t.Rebalancing}.encode()
+	meta, err := tapeMeta{Mode: o.Mode, Waiver: o.Waiver, Operator: o.Operator, Epoch: t.writer.Epoch(), Facts: t.Facts, Opening: t.opening, Rebalancing: t.Rebalancing}.encode()
 	if err != nil {
 		return err
 	}

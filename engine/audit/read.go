@@ -66,6 +66,7 @@ type Entry struct {
 	State    string `json:"state"`
 	Action   string `json:"action"`
 	Operator string `json:"operator"`
+	Text     string `json:"text"`
 
 	// File and Line say where it stands, Raw is the line itself without its newline.
 	File string `json:"-"`

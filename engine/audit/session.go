@@ -26,6 +26,8 @@ type Catalogue struct {
 	Mode, Build, Config, Source string
 	// Waiver is why an operator let a session begin that lacks what it should have, "" where it lacks nothing.
 	Waiver string
+	// Operator is who started the session, number 1 in its records; "" where nobody did.
+	Operator string
 }
 
 // session is a Catalogue reduced to what lines need, in a form that the ring file keeps.
@@ -36,6 +38,7 @@ type session struct {
 	Config      string       `json:"config"`
 	Source      string       `json:"source"`
 	Waiver      string       `json:"waiver,omitempty"`
+	Operator    string       `json:"operator,omitempty"`
 	Reporting   string       `json:"reporting"`
 	Venues      []string     `json:"venues"`
 	Currencies  []string     `json:"currencies"`
@@ -65,7 +68,7 @@ type instrument struct {
 }
 
 func newSession(epoch uint64, c *Catalogue) *session {
-	s := &session{Epoch: epoch, Mode: c.Mode, Build: c.Build, Config: c.Config, Source: c.Source, Waiver: c.Waiver, Venues: c.Venues, Currencies: c.Currencies,
+	s := &session{Epoch: epoch, Mode: c.Mode, Build: c.Build, Config: c.Config, Source: c.Source, Waiver: c.Waiver, Operator: c.Operator, Venues: c.Venues, Currencies: c.Currencies,
 		Strategies: c.Strategies, Stops: c.Stops, Rules: newRules(c.Rules), Instruments: make([]instrument, len(c.Instruments))}
 	s.Reporting = named(c.Currencies, int(c.Reporting))
 	for i, in := range c.Instruments {
@@ -113,9 +116,10 @@ func (s *session) opening() ([]byte, error) {
 		Config      string       `json:"config"`
 		Source      string       `json:"source,omitempty"`
 		Waiver      string       `json:"waiver,omitempty"`
+		StartedBy   string       `json:"started_by,omitempty"`
 		Reporting   string       `json:"reporting"`
 		Instruments []instrument `json:"instruments"`
-	}{s.Mode, s.Build, s.Config, s.Source, s.Waiver, s.Reporting, list})
+	}{s.Mode, s.Build, s.Config, s.Source, s.Waiver, s.Operator, s.Reporting, list})
 	if err != nil {
 		return nil, fmt.Errorf("audit: session: %w", err)
 	}
