@@ -65,6 +65,10 @@ func permitSituations() []situation {
 			w.ours.Room(venue.RingAudit, true)
 			w.naive.Full = true
 		}},
+		{name: "stop fired", rule: risk.RuleStopped, after: func(w *world) {
+			w.ours.Stop(1, true)
+			w.naive.Fired["v1:BTCUSDT"] = true
+		}},
 		{name: "tick unknown", rule: risk.RuleMissing, after: func(w *world) {
 			w.ins[1].Tick = 0
 			w.naive.Limits["v1:BTCUSDT"].Tick = decimal.Zero

@@ -8,7 +8,7 @@ import (
 )
 
 // Rules is how many rules of the catalogue a new spot order meets in Check.
-const Rules = 52
+const Rules = 53
 
 // Order is what a strategy asks for.
 type Order struct {
@@ -107,6 +107,7 @@ type Gate struct {
 	Status                                   map[string]string
 	BreakerOpen                              map[string]bool
 	Stopped                                  map[string]bool // by strategy and side
+	Fired                                    map[string]bool // by symbol: its stop
 	ReduceOnly                               bool
 	Limits                                   map[string]*Limits
 	Venues                                   map[string]VenueLimits
@@ -200,6 +201,8 @@ func (g *Gate) permits(o *Order, l *Limits, now time.Time) string {
 		return "audit_behind"
 	case l.MaxQty.IsZero(), l.MaxPosition.IsZero(), l.MaxNotional.IsZero():
 		return "no_reference"
+	case g.Fired[o.Symbol]:
+		return "stop_fired"
 	case !g.open(o):
 		return "instrument_halted"
 	case at < l.Opens || at >= l.Closes:

@@ -16,7 +16,7 @@ import (
 // strategies by the names given (by index). now is its clock.
 func NewGate(cfg *risk.Config, d *desk.Desk, venues, strategies []string, now func() time.Time) *Gate {
 	g := &Gate{Now: now, VenueAllowed: map[string]bool{}, Allowed: map[string]bool{}, StrategyAllowed: map[string]bool{}, Status: map[string]string{},
-		BreakerOpen: map[string]bool{}, Stopped: map[string]bool{}, Limits: map[string]*Limits{}, Venues: map[string]VenueLimits{}, Strategies: map[string]StrategyLimits{},
+		BreakerOpen: map[string]bool{}, Stopped: map[string]bool{}, Fired: map[string]bool{}, Limits: map[string]*Limits{}, Venues: map[string]VenueLimits{}, Strategies: map[string]StrategyLimits{},
 		MaxBase: map[string]decimal.Decimal{}, Markets: map[string]*Market{}, Position: map[string]decimal.Decimal{}, Working: map[string]Working{},
 		Balance: map[string]decimal.Decimal{}, Rates: map[string]*Rate{}, Offset: map[string]time.Duration{},
 		Open: map[string]int{}, OrdersToday: map[string]int{}, TradesToday: map[string]int{}, Streak: map[string]int{}, Buckets: map[string]*Bucket{},
