@@ -105,7 +105,7 @@ func (g *Gate) open(c *candidate, in *desk.Intent, d *desk.Desk) bool {
 	if int(in.Strategy) >= len(g.strats) || c.s.venue == 0 {
 		return c.no(RuleAllow, venue.NotAllowed)
 	}
-	c.in, c.d, c.inst, c.book = in, d, c.s.in, d.Books[in.Inst]
+	c.in, c.d, c.inst, c.book = in, d, c.s.in, c.s.book
 	c.v, c.st, c.side, c.worst, c.tokens = c.s.at, &g.strats[in.Strategy], in.Side, in.Price, 1
 	if in.Op == venue.Amend {
 		o := target(in, d)
@@ -126,8 +126,8 @@ func (g *Gate) open(c *candidate, in *desk.Intent, d *desk.Desk) bool {
 	if in.NotAfter != 0 && d.Now > in.NotAfter {
 		return c.refuse(RuleLate, venue.Late, int64(d.Now), int64(in.NotAfter), int64(d.Now))
 	}
-	if pos := d.Positions[in.Inst].Qty; pos != 0 {
-		w, h := &d.Working[in.Inst], c.s.holds[side(c.side)].qty
+	if pos := c.s.pos.Qty; pos != 0 {
+		w, h := c.s.work, c.s.holds[side(c.side)].qty
 		if c.side == venue.Buy {
 			c.reduces = pos < 0 && pos+w.BuyQty+h+c.more <= 0
 		} else {

@@ -47,7 +47,7 @@ func (g *Gate) exposes(c *candidate) bool {
 // permitted, margin for a derivative; and whether what is sold is held.
 func (g *Gate) funds(c *candidate, p *part) bool {
 	s, b := c.s, side(c.side)
-	ccy, more := s.settle, int64(p.lock-s.parts[b].lock)
+	ccy, lock, more := s.settle, s.lock, int64(p.lock-s.parts[b].lock)
 	switch {
 	case s.margined:
 		more = int64(max(p.lock, s.parts[1-b].lock) + s.loss - s.locked)
@@ -55,14 +55,14 @@ func (g *Gate) funds(c *candidate, p *part) bool {
 		if s.short {
 			return true
 		}
-		ccy = s.base
+		ccy, lock = s.base, s.lockBase
 	case !s.spot && !s.short && !c.held(p):
 		return false
 	}
 	if more <= 0 {
 		return true
 	}
-	used, free := int64(g.locks[s.venue][ccy]), int64(c.d.Balances[s.venue][ccy])
+	used, free := int64(*lock), int64(c.d.Balances[s.venue][ccy])
 	switch {
 	case used+more <= free:
 		return true

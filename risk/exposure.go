@@ -7,9 +7,16 @@ import (
 	"oneprice/books/venue"
 )
 
-// fx brings the cached rate of a currency up to date and returns it; nil when it was never seen. Bid moves down and ask
-// up by the haircut.
+// fx is the cached rate of a currency, brought up to date; nil when it was never seen.
 func (g *Gate) fx(c venue.Ccy, d *desk.Desk) *rate {
+	if k, q := &g.rates[c], &d.FX[c]; k.bid == q.Bid && k.ask == q.Ask && k.high > 0 && k.known {
+		return k
+	}
+	return g.reprice(c, d)
+}
+
+// reprice is fx where the rate has moved or is not known. Bid moves down and ask up by the haircut.
+func (g *Gate) reprice(c venue.Ccy, d *desk.Desk) *rate {
 	k, q := &g.rates[c], &d.FX[c]
 	if k.bid != q.Bid || k.ask != q.Ask {
 		if q.Bid <= 0 || q.Ask < q.Bid {
@@ -46,8 +53,8 @@ type extra struct {
 // quote currency. The reason is NoFX or Overflowed when it cannot be stated; p is then zero.
 func (g *Gate) worst(p *part, i venue.Inst, sd venue.Side, x extra, k *rate, d *desk.Desk) venue.Reason {
 	*p = part{}
-	s, w, pos := &g.slots[i], &d.Working[i], &d.Positions[i]
-	in := s.in
+	s := &g.slots[i]
+	in, w, pos := s.in, s.work, s.pos
 	h := &s.holds[side(sd)]
 	pending, price := w.BuyQty, w.BuyWorst
 	if sd == venue.Sell {
@@ -70,9 +77,18 @@ func (g *Gate) worst(p *part, i venue.Inst, sd venue.Side, x extra, k *rate, d *
 		high = s.top - lowest(bottom, s.low)
 	}
 	size := max(end, -end)
-	mag, ok1 := s.worth(in, k).up(high, size)
-	base, ok2 := baseUnits(in, end, s.low, high)
-	lock, ok3 := s.binding(in, sd, pending, size, top, bottom, high)
+	mag, ok1 := s.worth(k).up(high, size)
+	base, ok2 := end, true
+	if !s.whole {
+		base, ok2 = baseUnits(in, end, s.low, high)
+	}
+	var lock fixed.Cash
+	var ok3 bool
+	if s.spot && sd == venue.Buy && pending != 0 {
+		lock, ok3 = s.bind.up(top, pending)
+	} else {
+		lock, ok3 = s.binding(in, sd, pending, size, top, bottom, high)
+	}
 	if !ok1 || !ok2 || !ok3 || max(mag, lock, fixed.Cash(size)) > g.maxPart {
 		return venue.Overflowed
 	}
@@ -117,9 +133,6 @@ func (g *Gate) least(in *venue.Instrument, s *slot, k *rate, q fixed.Qty) (fixed
 
 // baseUnits is a position in base units of its product, away from zero; an inverse one at the lowest price known.
 func baseUnits(in *venue.Instrument, q fixed.Qty, low, high fixed.Price) (fixed.Qty, bool) {
-	if in.Contract == venue.Linear && in.Multiplier == fixed.One {
-		return q, true
-	}
 	if low <= 0 {
 		low = high
 	}
@@ -207,7 +220,8 @@ func (g *Gate) refresh(i venue.Inst, sd venue.Side, d *desk.Desk) {
 
 // put replaces what side b of i contributes, and how many orders it has, and moves every sum by the difference.
 func (g *Gate) put(i venue.Inst, b int, p *part, d *desk.Desk) {
-	s, w := &g.slots[i], &d.Working[i]
+	s := &g.slots[i]
+	w := s.work
 	v, old, product := s.at, &s.parts[b], s.of
 	product.base[b] += p.base - old.base
 	gross, val := max(p.mag, s.parts[1-b].mag)-s.gross, p.val-old.val
@@ -218,10 +232,9 @@ func (g *Gate) put(i venue.Inst, b int, p *part, d *desk.Desk) {
 	s.orders += orders
 	*old = *p
 	locked, base := s.binds()
-	lock := g.locks[s.venue]
-	lock[s.settle] += locked - s.locked
-	lock[s.base] += base - s.lockBase
-	s.locked, s.lockBase = locked, base
+	*s.lock += locked - s.locked
+	*s.lockBase += base - s.lockedBase
+	s.locked, s.lockedBase = locked, base
 }
 
 func (t *sums) move(b int, gross, val fixed.Cash, orders int32) {

@@ -129,7 +129,7 @@ func build(cfg Config, d *desk.Desk, kill *venue.Kill) *Gate {
 			l = cfg.Instruments[i]
 		}
 		g.slots[i].fill(in, &l)
-		g.slots[i].at, g.slots[i].of = &g.venues[in.Venue], &g.products[in.Product]
+		g.slots[i].tie(g, &l, d)
 		g.slots[i].flags.set(missing, len(l.missing(in)) > 0 || len(cfg.Global.missing()) > 0 || g.products[in.Product].maxBase <= 0)
 		g.slots[i].qty, g.slots[i].realised = d.Positions[i].Qty, d.Positions[i].Realised
 	}

@@ -7,8 +7,7 @@ import (
 // paces asks whether this is one time too often: against our own orders, a repetition, or faster than allowed.
 func (g *Gate) paces(c *candidate) bool {
 	p, now := c.in.Price, c.d.Now
-	for _, t := range c.s.twins[:c.s.ntwins] {
-		w := &c.d.Working[t]
+	for _, w := range c.s.twins[:c.s.ntwins] {
 		if c.side == venue.Buy && w.Sells > 0 && p >= w.SellWorst {
 			return c.refuse(RuleSelfMatch, venue.SelfMatch, int64(p), int64(w.SellWorst), 0)
 		}
@@ -19,7 +18,7 @@ func (g *Gate) paces(c *candidate) bool {
 	if c.leg != nil && c.leg.tokens > 0 {
 		return true // its tokens were taken with the plan
 	}
-	if !c.repetition(now) {
+	if r := &c.s.recents[c.s.last&(recents-1)]; r.at != 0 && now-r.at < c.st.duplicate && !c.repetition(now) {
 		return false
 	}
 	n := c.tokens

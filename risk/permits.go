@@ -225,7 +225,7 @@ func (g *Gate) counts(c *candidate) bool {
 		used, limit := tightest(c.v.trades, c.v.tradesPerDay, g.trades, g.limits.TradesPerDay, 0, math.MaxInt64)
 		return c.refuse(RuleTradesDay, venue.TradesPerDay, used+1, limit, used)
 	}
-	return c.reduces || g.losses(c, 0)
+	return c.reduces || g.plans.loss <= g.spare || g.losses(c, 0)
 }
 
 // losses asks whether what is lost, and what open plans and one more may lose, is within bounds.

@@ -42,7 +42,7 @@ func (g *Gate) prices(c *candidate) bool {
 // valuation.
 func (c *candidate) sized(k *rate) bool {
 	s, p, q := c.s, c.in.Price, c.in.Qty
-	worth := s.worth(c.inst, k)
+	worth := s.worth(k)
 	if s.minNotional != c.inst.MinNotional {
 		s.minNotional = c.inst.MinNotional
 		s.least = s.cost.least(max(s.minNotional, 0))
@@ -107,8 +107,9 @@ func (g *Gate) reference(c *candidate) fixed.Price {
 		}
 		return s.smooth
 	}
-	for _, i := range s.refs[:s.nrefs] {
-		b := d.Books[i]
+	for i := range s.refs[:s.nrefs] {
+		r := &s.refs[i]
+		b := r.book
 		if b == nil || b.State() != books.Live || d.Now-b.Recv() > s.refAge {
 			continue
 		}
@@ -117,8 +118,8 @@ func (g *Gate) reference(c *candidate) fixed.Price {
 			continue
 		}
 		mid := bid.Price + (ask.Price-bid.Price)/2
-		if q := g.slots[i].quote; q != s.quote {
-			if mid = g.cross(s, mid, q, s.quote, d); mid == 0 {
+		if r.quote != s.quote {
+			if mid = g.cross(s, mid, r.quote, s.quote, d); mid == 0 {
 				continue
 			}
 		}

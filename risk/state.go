@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 
+	"oneprice/books"
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
@@ -45,16 +46,28 @@ type recent struct {
 	op       venue.Op
 }
 
+// reference is a book that a price is held against.
+type reference struct {
+	book  *books.Book
+	quote venue.Ccy
+}
+
 // slot is all that the gate keeps of one instrument: what every check reads comes first. Pairs are indexed by
 // side(venue.Side).
 type slot struct {
 	in       *venue.Instrument
 	at       *venueState
 	of       *productState
+	book     *books.Book // this and the next two are the desk's
+	work     *desk.Working
+	pos      *desk.Position
+	lock     *fixed.Cash // what is bound in settle, and below in base
+	lockBase *fixed.Cash
 	flags    flags
 	venue    venue.ID // 0: there is no such instrument
 	allDay   bool     // trades round the clock and does not expire
 	short    bool     // may sell what is not held
+	whole    bool     // a unit of it is a unit of base
 	spot     bool
 	margined bool
 	nrefs    uint8
@@ -90,10 +103,10 @@ type slot struct {
 	gross       fixed.Cash
 	loss        fixed.Cash // unrealised loss, binds margin
 	locked      fixed.Cash // bound in settle
-	lockBase    fixed.Cash // bound in base
+	lockedBase  fixed.Cash // bound in base
 	holds       [2]hold
-	refs        [maxReferences]venue.Inst
-	twins       [maxTwins]venue.Inst
+	refs        [maxReferences]reference
+	twins       [maxTwins]*desk.Working
 
 	initial, margin     fixed.Rate // margin without, and with the worst fee
 	open, close, expiry venue.Nanos
@@ -179,6 +192,7 @@ func (s *slot) fill(in *venue.Instrument, l *InstrumentLimits) {
 	s.flags.set(notAllowed, !l.Allowed)
 	s.flags.set(restricted, l.Restricted)
 	s.short = l.MayShort
+	s.whole = in.Contract == venue.Linear && in.Multiplier == fixed.One
 	s.spot = in.Kind == venue.Spot
 	s.margined = in.Kind == venue.Perpetual || in.Kind == venue.Dated
 	s.venue, s.product = in.Venue, in.Product
@@ -188,7 +202,6 @@ func (s *slot) fill(in *venue.Instrument, l *InstrumentLimits) {
 	}
 	s.maxOpen, s.maxQty, s.maxPos, s.maxCash = l.MaxOpen, l.MaxQty, l.MaxPosition, l.MaxNotional
 	s.collar, s.guard, s.maxAge, s.maxLag = l.Collar, l.Guard, l.MaxAge, l.MaxLag
-	s.nrefs = uint8(copy(s.refs[:], l.Reference.From))
 	s.refAge, s.smoothing = l.Reference.MaxAge, l.Reference.Smooth
 	s.open, s.close, s.expiry = l.Session.Open, l.Session.Close, l.Expiry
 	s.allDay = l.Session == AllDay && l.Expiry == 0
@@ -197,6 +210,18 @@ func (s *slot) fill(in *venue.Instrument, l *InstrumentLimits) {
 		s.top = fixed.Price(fixed.Pow10(in.PriceScale))
 	}
 	s.charge(in)
+}
+
+// tie points the slot at what it belongs to, so that a check looks nothing up.
+func (s *slot) tie(g *Gate, l *InstrumentLimits, d *desk.Desk) {
+	i := s.in.Inst
+	s.at, s.of = &g.venues[s.venue], &g.products[s.product]
+	s.book, s.work, s.pos = d.Books[i], &d.Working[i], &d.Positions[i]
+	s.lock, s.lockBase = &g.locks[s.venue][s.settle], &g.locks[s.venue][s.base]
+	for _, r := range l.Reference.From[:min(len(l.Reference.From), maxReferences)] {
+		s.refs[s.nrefs] = reference{d.Books[r], d.Instruments[r].Quote}
+		s.nrefs++
+	}
 }
 
 // charge takes the fees of the instrument into what an order binds.
@@ -244,12 +269,17 @@ func factor(in *venue.Instrument, r fixed.Rate) scale {
 }
 
 // worth is the scale to the reporting currency at a rate moved against us.
-func (s *slot) worth(in *venue.Instrument, k *rate) *scale {
+func (s *slot) worth(k *rate) *scale {
 	if s.valued != k.high {
-		s.value, s.valued = factor(in, k.high), k.high
-		s.most = s.value.most(s.maxCash)
+		s.revalue(k)
 	}
 	return &s.value
+}
+
+//go:noinline
+func (s *slot) revalue(k *rate) {
+	s.value, s.valued = factor(s.in, k.high), k.high
+	s.most = s.value.most(s.maxCash)
 }
 
 // twin finds the instruments of each slot's product and venue that trade against it: itself, and for a binary the
@@ -260,13 +290,13 @@ func (g *Gate) twin(d *desk.Desk) {
 		if s.venue == 0 {
 			continue
 		}
-		s.twins[0], s.ntwins = venue.Inst(i), 1
+		s.twins[0], s.ntwins = &d.Working[i], 1
 		for j, other := range d.Instruments {
 			if other == nil || i == j || other.Venue != in.Venue || other.Product != in.Product || other.Kind != in.Kind ||
 				other.Settle != in.Settle || other.Quote != in.Quote || in.Kind != venue.Binary || int(s.ntwins) == maxTwins {
 				continue
 			}
-			s.twins[s.ntwins] = venue.Inst(j)
+			s.twins[s.ntwins] = &d.Working[j]
 			s.ntwins++
 		}
 	}
