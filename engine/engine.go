@@ -103,6 +103,7 @@ type Engine struct {
 	nextLook venue.Nanos
 	started  bool
 	killed   bool // there was a kill: look for orders that outlive it
+	disarmed bool // the same of a disarm
 	weeding  bool // something has changed that lets orders not stand: look for those
 	ended    bool // the session is over: nothing is decided any more
 	counts   Counters

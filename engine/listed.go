@@ -93,10 +93,11 @@ func (e *Engine) weed(i venue.Inst) {
 	}
 }
 
-// unwanted reports whether an order must not stand: its venue is killed or its clock lies apart, its instrument lets nothing
-// rest, or its price is not on the grid any more, so that it could not be amended. But for a kill a stop stands: it protects.
+// unwanted reports whether an order must not stand: its venue is killed or disarmed or its clock lies apart, its instrument
+// lets nothing rest, or its price is not on the grid any more, so that it could not be amended. A plan under way goes on
+// after a disarm. But for a kill or a disarm a stop stands: it protects.
 func (e *Engine) unwanted(o *desk.Order) bool {
-	if e.killed && e.gate.Killed(o.Venue, o.Strategy) {
+	if e.killed && e.gate.Killed(o.Venue, o.Strategy) || e.disarmed && o.Plan == 0 && e.gate.Disarmed(o.Venue, o.Strategy) {
 		return true
 	}
 	if !e.weeding || o.Role == venue.RoleStop {

@@ -22,6 +22,7 @@ func (e *Engine) operator(x *venue.Event) {
 		e.killed = true
 		e.cancelAll(v, s)
 	case venue.OpDisarm:
+		e.disarmed = true
 		e.cancelAll(v, s)
 	case venue.OpFlatten:
 		e.cancelAll(v, 0)

@@ -191,7 +191,7 @@ func (s *script) line(f []string, out *bytes.Buffer) {
 		s.stopLine(f[1:])
 	case "restart":
 		s.restart()
-	case "kill", "lift", "arm", "room", "gap", "heartbeat", "fx", "status", "rules", "fees", "clock":
+	case "kill", "lift", "disarm", "arm", "room", "gap", "heartbeat", "fx", "status", "rules", "fees", "clock":
 		s.control(f)
 	case "step":
 		s.step(venue.Nanos(1_800_000_000_000+s.number(f[1]))*venue.Millisecond, out)

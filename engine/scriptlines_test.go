@@ -138,6 +138,8 @@ func (s *script) control(f []string) {
 	case "kill":
 		e.SetOperator(venue.OpKill, 0, 5, 0)
 		s.kill.Set()
+	case "disarm":
+		e.SetOperator(venue.OpDisarm, 0, 5, 0)
 	case "lift":
 		e.SetOperator(venue.OpLift, 0, 5, 0)
 		s.kill.Lift()

@@ -103,6 +103,7 @@ func (e *Engine) outlived(s *statement, v venue.ID) {
 		return
 	}
 	*s = statement{} // said once; the next statement counts anew
+	e.disarmed = true
 	e.gate.OnOperator(venue.OpDisarm, v, e.d.Now)
 	e.record().SetOperator(venue.OpDisarm, v, 0, venue.AccountDiffers)
 	e.cancelAll(v, 0)

@@ -3,12 +3,18 @@ package risk
 import "oneprice/books/venue"
 
 // Killed reports whether an operator has killed everything, a venue or a strategy, and not lifted it.
-func (g *Gate) Killed(v venue.ID, strategy uint16) bool {
+func (g *Gate) Killed(v venue.ID, strategy uint16) bool { return g.said(v, strategy)&killed != 0 }
+
+// Disarmed reports whether everything, a venue or a strategy is not armed.
+func (g *Gate) Disarmed(v venue.ID, strategy uint16) bool { return g.said(v, strategy)&disarmed != 0 }
+
+// said are the flags of everything, a venue and a strategy.
+func (g *Gate) said(v venue.ID, strategy uint16) flags {
 	f := g.flags | g.venues[v].flags
 	if int(strategy) < len(g.strats) {
 		f |= g.strats[strategy].flags
 	}
-	return f&killed != 0
+	return f
 }
 
 // Apart reports whether the clocks of a venue and ours lie further apart than its limit allows.
