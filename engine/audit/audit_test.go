@@ -276,6 +276,7 @@ func TestFormatter_writesWhatAReaderNeeds(t *testing.T) {
 		set(&r)
 		got := string(f.Append(nil, &r)) + "}"
 		require.JSONEq(t, `{"seq":42,"epoch":7,"time":"2026-11-25T00:00:03.000000045Z",`+want+`}`, got)
+		require.NoError(t, json.Unmarshal([]byte(got), new(Entry)), "readers take every line")
 	}
 	in := desk.Intent{Op: venue.New, Type: venue.Limit, TIF: venue.IOC, Side: venue.Buy, Role: venue.RoleTake, Strategy: 0, Inst: 1, Price: 5_000_001, Qty: 150_000,
 		BookSeq: 9_007_199_254_740_993, NotAfter: at, Edge: 150_000, ReduceOnly: true}
@@ -314,7 +315,7 @@ func TestFormatter_writesWhatAReaderNeeds(t *testing.T) {
 	check(`"kind":"book","venue":"binance-coinm","instrument":"coinm:\"BTC\"","state":"stale","reason":"too_old","book_seq":"3"`, func(r *Record) {
 		r.SetBook(2, 2, books.Stale, venue.TooOld, 3)
 	})
-	check(`"kind":"instrument","venue":"binance","instrument":"binance:BTCUSDT","status":"halted","reason":"off_scale","tick":"0.1","lot":"0.001","min_qty":"0.002","max_qty":"9","min_notional":"5","maker":"0.0005","taker":"0.001"`, func(r *Record) {
+	check(`"kind":"instrument","venue":"binance","instrument":"binance:BTCUSDT","status":"halted","reason":"off_scale","tick":"0.1","lot":"0.001","min_qty":"0.002","max_qty":"9","min_notional":"5","maker_fee":"0.0005","taker_fee":"0.001"`, func(r *Record) {
 		in := venue.Instrument{Inst: 1, Venue: 1, Status: venue.Halted, Fees: venue.Fees{Maker: 5 * fixed.Bps, Taker: 10 * fixed.Bps}}
 		in.SetRules(venue.Rules{Tick: 10, Lot: 100, MinQty: 200, MaxQty: 900_000, MinNotional: 5_00000000})
 		r.SetListed(&in, venue.OffScale)

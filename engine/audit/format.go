@@ -167,8 +167,8 @@ func (f *Formatter) listed(r *Record) {
 	l.decimal(`,"min_qty":`, int64(r.Cum), in.qtyScale)
 	l.amount(`,"max_qty":`, int64(r.Fill), in.qtyScale)
 	l.decimal(`,"min_notional":`, int64(r.Fee), fixed.CashScale)
-	l.decimal(`,"maker":`, int64(r.Edge), fixed.RateScale)
-	l.decimal(`,"taker":`, int64(r.Allowance), fixed.RateScale)
+	l.decimal(`,"maker_fee":`, int64(r.Edge), fixed.RateScale)
+	l.decimal(`,"taker_fee":`, int64(r.Allowance), fixed.RateScale)
 }
 
 // where writes venue and instrument; a record without an instrument names its venue, or none.
