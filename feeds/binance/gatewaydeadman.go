@@ -30,12 +30,17 @@ func (g *Gateway) countdown(ctx context.Context, span venue.Nanos) error {
 	for _, in := range g.o.Instruments {
 		_, err := g.rest.call(ctx, http.MethodPost, deadManPath, deadManWeight, []sign.Param{{Name: "symbol", Value: in.Symbol},
 			{Name: "countdownTime", Value: strconv.FormatInt(int64(span/venue.Millisecond), 10)}})
-		var e *wire.Error
-		if err != nil && !(errors.As(err, &e) && e.Kind == wire.Refused) {
+		if err != nil && !denies(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// denies reports whether an error is the venue's no to this very request.
+func denies(err error) bool {
+	var e *wire.Error
+	return errors.As(err, &e) && e.Kind == wire.Refused
 }
 
 // alive sets the countdown again and again while ctx lasts, and returns nil then. An error says that it could not for so

@@ -129,8 +129,7 @@ func (t *T) survives(f venuesim.Fault) {
 	takes := t.send(t.order(venue.Buy, venue.Limit, venue.IOC, ask, min(have, t.lots(1))))
 	t.settled(takes)
 	t.faults.Set(venuesim.Rates{})
-	t.ready()
-	t.cancelled(rests)
+	t.ends(rests)
 	for _, c := range []*venue.Command{rests, takes} {
 		require.Len(t, t.at(c), 1)
 		doubts := t.got.where(func(r *venue.Report) bool {
@@ -141,6 +140,21 @@ func (t *T) survives(f venuesim.Fault) {
 			require.Equal(t, venue.Maybe, venue.Sent(r.Flags))
 		}
 	}
+}
+
+// ends cancels an order, again whenever a cancel was lost: the connection that it left on may be the one that a fault has cut.
+func (t *T) ends(c *venue.Command) {
+	t.Helper()
+	asked := 0
+	t.until("the end of the order", func() bool {
+		lost := t.got.where(func(r *venue.Report) bool {
+			return r.Client == c.Client && (r.Kind == venue.CancelRejected || r.Kind == venue.SentReport && r.Seq == uint64(venue.Cancel))
+		})
+		if len(lost) >= asked && t.gw.Submit(t.about(venue.Cancel, c, 0, 0)) != venue.NotSent {
+			asked = len(lost) + 1
+		}
+		return t.of(c.Client).saw[venue.Cancelled] > 0
+	})
 }
 
 // life lets an order be placed, amended, filled in part and cancelled under a fault.

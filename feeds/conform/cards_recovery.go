@@ -5,6 +5,7 @@ import (
 
 	"oneprice/books/desk"
 	"oneprice/books/venue"
+	"oneprice/feeds/wire"
 )
 
 var recoveryCards = []Card{
@@ -135,6 +136,33 @@ var recoveryCards = []Card{
 			require.Equal(t, taker, f.Taker)
 		}
 	}},
+	{Number: 88, Says: "ends by REST alone what an engine that is gone has left, and what others have on a dedicated account", Alone: true, Run: func(t *T) {
+		t.start(nil)
+		t.ready()
+		t.placed(t.resting())
+		t.placed(t.resting())
+		t.sim.Stranger(t, t.away(venue.Buy, 3000)/finer, t.lots(1))
+		require.NoError(t, t.stop())
+		done, err := t.end()
+		require.NoError(t, err)
+		require.Equal(t, wire.Ended{Found: 3}, done)
+		require.Zero(t, t.open())
+		done, err = t.end()
+		require.NoError(t, err)
+		require.Zero(t, done, "again does nothing")
+	}},
+	{Number: 89, Says: "ends by REST alone what has our ids on a shared account, and leaves the rest", Alone: true, Run: func(t *T) {
+		t.cfg.Shared = true
+		t.start(nil)
+		t.ready()
+		t.placed(t.resting())
+		t.sim.Stranger(t, t.away(venue.Buy, 3000)/finer, t.lots(1))
+		require.NoError(t, t.stop())
+		done, err := t.end()
+		require.NoError(t, err)
+		require.Equal(t, wire.Ended{Found: 1, Foreign: 1}, done)
+		require.Equal(t, 1, t.open())
+	}},
 }
 
 // onTouch is an order that takes the best level and rests with what is left.
@@ -163,6 +191,24 @@ func (t *T) again(cs ...*venue.Command) {
 			t.gw.Adopt(o)
 		}
 	})
+}
+
+// end lets a gateway that is not run end what stands.
+func (t *T) end() (wire.Ended, error) {
+	t.Helper()
+	e, ok := t.gateway().(wire.Ender)
+	require.True(t, ok, "a gateway that can stand in for an engine that is gone")
+	return e.End(t.within())
+}
+
+// open is how many orders stand.
+func (t *T) open() (n int) {
+	for _, o := range t.sim.Orders() {
+		if o.Open {
+			n++
+		}
+	}
+	return n
 }
 
 // mark remembers how much has been reported, for after.
