@@ -301,7 +301,7 @@ func counted(p *Plan) float64 {
 }
 
 func TestMake_costsWithinAHundredthOfAnExhaustiveSearch(t *testing.T) {
-	seeds := uint64(40)
+	seeds := uint64(30)
 	if os.Getenv("ONEPRICE_LONG") != "" {
 		seeds = 2000
 	}

@@ -121,6 +121,9 @@ func (l *Live) stepAgain() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if r := l.Rebalancing; r != nil {
+		a.only(a.trader(r.Orders), r.Orders)
+	}
 	t := &Trading{Assembly: a, opening: l.opening}
 	if err := t.decider(l.writer.Epoch()); err != nil {
 		return "", err

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -34,7 +35,11 @@ type worldAccount struct {
 	Tier        string
 }
 
-const childWorld = "ONEPRICE_TEST_WORLD"
+// What a live child trades on, and the config that it reads where that is not the demo's.
+const (
+	childWorld  = "ONEPRICE_TEST_WORLD"
+	childConfig = "ONEPRICE_TEST_CONFIG"
+)
 
 // worldOf describes the simulators. Their keys live as long as they do.
 func worldOf(s *Simulators) *world {
@@ -79,6 +84,7 @@ func liveChild(t *testing.T, dir string, tell func(uint64)) {
 	ctx, stop := context.WithTimeout(context.Background(), 2*patience)
 	defer stop()
 	o := w.options(dir)
+	o.Config = cmp.Or(os.Getenv(childConfig), o.Config)
 	o.Open, o.Log = recovery.Adopt, slog.New(slog.NewTextHandler(os.Stderr, nil))
 	o.Started, o.Queued = func(l *Live) { tell(l.writer.Epoch()) }, tell
 	_, err := RunLive(ctx, o)

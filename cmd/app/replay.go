@@ -72,7 +72,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*ReplayReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r := meta.Rebalancing; r != nil && c.Rebalance != nil {
+	if r := meta.Rebalancing; r != nil {
 		a.only(a.trader(r.Orders), r.Orders)
 	}
 	t := &Trading{Assembly: a, operator: meta.Operator, opening: meta.Opening}

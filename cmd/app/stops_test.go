@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"oneprice/engine/audit"
+	"oneprice/engine/recovery"
 )
 
 // withStops is an example with stops.
@@ -144,4 +146,52 @@ func TestConfig_stopsAreCheckedAndExplained(t *testing.T) {
 	} {
 		require.True(t, strings.Contains(r.out, want), "%s\nin\n%s", want, r.out)
 	}
+}
+
+// Sessions at the simulated venues are killed and begun again on one journal: over all of them each guard fires at most
+// once, what it fired at stays closed to others, and our books end as the venues' own.
+func TestLive_stopsFireOnceOverKilledSessions(t *testing.T) {
+	t.Parallel()
+	sims := serve(t, 11)
+	w := worldOf(sims)
+	text, err := json.Marshal(w)
+	require.NoError(t, err)
+	config := withStops(t, "demo", "  btc: {product: BTC, trail: 0.5bps}\n  eth: {instrument: kraken:ETH/USD, loss: 0.5}\n")
+	dir, rnd := t.TempDir(), rand.New(rand.NewPCG(11, 2))
+	for range 2 {
+		c := startChild(t, dir, "live", childWorld+"="+string(text), childConfig+"="+config)
+		require.True(t, c.tells(50+rnd.IntN(200)), "the child ended by itself: %s", &c.said)
+		c.kill(t)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	o := w.options(dir)
+	o.Config, o.Open, o.Holds = config, recovery.Adopt, sims.holds
+	looks := 0
+	o.Status = func(l *Live) {
+		looks++
+		if s := &l.Newest; looks > 8 && s.Stops.Armed < len(l.Stops.Names())-1 && s.Stops.AtWork == 0 {
+			cancel()
+		}
+	}
+	r, err := RunLive(ctx, o)
+	require.NoError(t, err)
+	require.True(t, r.AuditOK)
+	require.Zero(t, r.PositionMismatch, "%v", r.Mismatches)
+	require.Zero(t, r.UnknownNow)
+	once(t, sims)
+
+	fired, acts := map[string]bool{}, map[string]int{}
+	auditLines(t, r.AuditDir, func(l *stopLine) {
+		if l.Kind != "stop" {
+			return
+		}
+		acts[l.Act]++
+		if key := l.Guard + " " + l.Instrument; l.Act == "fired" {
+			require.False(t, fired[key], "%s fired twice", key)
+			fired[key] = true
+		}
+	})
+	t.Logf("%v", acts)
+	require.Positive(t, acts["fired"]+acts["resumed"]+acts["spent"])
 }

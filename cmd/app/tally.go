@@ -85,12 +85,16 @@ func (l *Live) accounts(r *LiveResult) {
 			r.UnknownNow++
 		}
 	}
+	earlier := make([]uint64, len(l.Venues)) // fills of the runs before
+	for i := range l.opening.Seen {
+		earlier[l.opening.Seen[i].Venue]++
+	}
 	for id := 1; id < len(l.Venues) && l.holds != nil; id++ {
 		for c := 1; c < len(l.Currencies); c++ {
 			ours := fixed.Decimal(d.Balances[id][c], fixed.CashScale)
 			theirs, known := l.holds(l.Venues[id].Name, l.Currencies[c])
 			// Our figures keep eight decimals and round against us once for each fill; a venue's may have had more decimals before.
-			if slack := decimal.New(int64(2*r.Venues[l.Venues[id].Name].Fills)+1, -fixed.CashScale); known && theirs.Sub(ours).Abs().GreaterThan(slack) {
+			if slack := decimal.New(int64(2*(r.Venues[l.Venues[id].Name].Fills+earlier[id]))+1, -fixed.CashScale); known && theirs.Sub(ours).Abs().GreaterThan(slack) {
 				r.PositionMismatch++
 				r.Mismatches = append(r.Mismatches, fmt.Sprintf("%s %s: ours %s, the venue's %s", l.Venues[id].Name, l.Currencies[c], ours, theirs))
 			}
