@@ -72,6 +72,34 @@ func (s *script) holds(i venue.Inst, q fixed.Qty) {
 	s.e.gate.Refresh(i, s.d)
 }
 
+// What leaves for a venue is what was approved and recorded, field by field: new orders, amends and cancels alike.
+func TestOperator_whatLeavesIsWhatWasApproved(t *testing.T) {
+	s := working(t)
+	s.e.answers(9, 0)
+	s.say = append(s.say, desk.Intent{Op: venue.New, Type: venue.Limit, TIF: venue.GTC, Side: venue.Sell, Role: venue.RoleQuote, Inst: 2, Price: 1002, Qty: 4, NotAfter: 1 << 62},
+		desk.Intent{Op: venue.Amend, Role: venue.RoleQuote, Inst: 1, Target: s.order("#1").Client, Price: 998, Qty: 6, NotAfter: 1 << 62})
+	asked := append([]desk.Intent(nil), s.say...)
+	s.run("step 4\n")
+	require.Len(t, s.out.Commands, len(asked))
+	for i, c := range s.out.Commands {
+		decision, order := s.out.Records[2*i], s.out.Records[2*i+1]
+		require.Equal(t, []any{audit.Decision, venue.OK, audit.Order}, []any{decision.Kind, decision.Reason, order.Kind})
+		for _, x := range []struct {
+			op       venue.Op
+			inst     venue.Inst
+			price    fixed.Price
+			qty      fixed.Qty
+			target   uint64
+			strategy uint16
+		}{{asked[i].Op, asked[i].Inst, asked[i].Price, asked[i].Qty, asked[i].Target, 1}, {decision.Op, decision.Inst, decision.Price, decision.Qty, decision.Target, decision.Strategy},
+			{order.Op, order.Inst, order.Price, order.Qty, order.Target, order.Strategy}} {
+			require.Equal(t, []any{x.op, x.inst, x.price, x.qty, x.target, x.strategy}, []any{c.Op, c.Inst, c.Price, c.Qty, c.Target, c.Strategy})
+		}
+		require.Equal(t, []any{order.Client, order.Operator, order.Config}, []any{c.Client, c.Operator, c.Config})
+		require.Equal(t, []any{uint16(9), uint64(77)}, []any{c.Operator, c.Config}, "attributed to who answers for it, and to the config")
+	}
+}
+
 // market answers the commands of a script as a venue might, late and in every way that it can.
 type market struct {
 	n   int // steps

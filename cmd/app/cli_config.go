@@ -141,6 +141,7 @@ func orStart(s string) string {
 func (c *cli) check() *cobra.Command {
 	var forced string
 	var g goLive
+	var controls bool
 	e := Machine()
 	cmd := &cobra.Command{
 		Use:   "check CONFIG [RECORDING...]",
@@ -151,11 +152,16 @@ recordings it also turns the limits into lots, as a backtest of them would.
 With --live it checks what a live start would: keys, the venues' clocks, permissions, fees and balances, and for how long the
 config has traded on paper. It prints the plan and the confirmation code for run --live --confirm. Nothing is traded.
 
+With --controls it prints the checklist of controls: each with its limit, where it is enforced, and the tests that violate it.
+
 ` + exitHelp,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := g.stray(); err != nil {
 				return err
+			}
+			if controls {
+				return c.controls(args, g.on)
 			}
 			if g.on {
 				if len(args) > 1 {
@@ -176,6 +182,20 @@ config has traded on paper. It prints the plan and the confirmation code for run
 	}
 	cmd.Flags().StringVar(&forced, "venue", "", "the venue of every recording, where the lines do not tell")
 	cmd.Flags().BoolVar(&g.on, "live", false, "check what a live start needs, and print its plan and confirmation code")
+	cmd.Flags().BoolVar(&controls, "controls", false, "print the checklist of controls")
 	g.flags(cmd, &e)
 	return cmd
+}
+
+// controls prints the checklist of a config.
+func (c *cli) controls(args []string, live bool) error {
+	if len(args) > 1 || live {
+		return &UsageError{errors.New("--controls speaks of the config alone; give no recordings and no --live with it")}
+	}
+	conf, err := ReadConfig(args[0], nil)
+	if err != nil {
+		return err
+	}
+	r := &ControlsReport{args[0], conf.Controls()}
+	return c.print(r, r.Text)
 }
