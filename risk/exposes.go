@@ -47,7 +47,7 @@ func (g *Gate) exposes(c *candidate) bool {
 // permitted, margin for a derivative; and whether what is sold is held.
 func (g *Gate) funds(c *candidate, p *part) bool {
 	s, b := c.s, side(c.side)
-	ccy, lock, more := s.settle, s.lock, int64(p.lock-s.parts[b].lock)
+	lock, free, more := s.lock, s.free, int64(p.lock-s.parts[b].lock)
 	switch {
 	case s.margined:
 		more = int64(max(p.lock, s.parts[1-b].lock) + s.loss - s.locked)
@@ -55,23 +55,23 @@ func (g *Gate) funds(c *candidate, p *part) bool {
 		if s.short {
 			return true
 		}
-		ccy, lock = s.base, s.lockBase
+		lock, free = s.lockBase, s.freeBase
 	case !s.spot && !s.short && !c.held(p):
 		return false
 	}
 	if more <= 0 {
 		return true
 	}
-	used, free := int64(*lock), int64(c.d.Balances[s.venue][ccy])
+	used, held := int64(*lock), int64(*free)
 	switch {
-	case used+more <= free:
+	case used+more <= held:
 		return true
 	case s.margined:
-		return c.refuse(RuleMargin, venue.MarginLimit, used+more, free, used)
+		return c.refuse(RuleMargin, venue.MarginLimit, used+more, held, used)
 	case s.spot && c.side == venue.Sell:
-		return c.refuse(RuleShort, venue.ShortNotAllowed, used+more, free, used)
+		return c.refuse(RuleShort, venue.ShortNotAllowed, used+more, held, used)
 	}
-	return c.refuse(RuleBalance, venue.NoBalance, used+more, free, used)
+	return c.refuse(RuleBalance, venue.NoBalance, used+more, held, used)
 }
 
 // held asks whether a stock or a binary that is sold is held, for its only balance is the position. The NO side of a

@@ -29,27 +29,28 @@ func (g *Gate) prices(c *candidate) bool {
 			return c.refuse(RuleFX, venue.NoFX, int64(k.ask), int64(k.pegHigh), 0)
 		}
 	}
-	if !c.sized(k) {
-		return false
-	}
-	if c.leg != nil {
-		return true // within the plan's allowance of a price that passed both
-	}
-	return g.collar(c) && g.slips(c)
-}
-
-// sized bounds the notional of the order. Bounds on price × quantity are kept, so that an order within them needs no
-// valuation.
-func (c *candidate) sized(k *rate) bool {
-	s, p, q := c.s, c.in.Price, c.in.Qty
+	s, p := c.s, c.in.Price
 	worth := s.worth(k)
 	if s.minNotional != c.inst.MinNotional {
 		s.minNotional = c.inst.MinNotional
 		s.least = s.cost.least(max(s.minNotional, 0))
 	}
-	if raw, ok := worth.raw(p, q); ok && s.top == 0 && raw >= s.least && raw <= s.most {
-		return true
+	// Bounds on price × quantity are kept, so that an order within them needs no valuation.
+	if raw, ok := worth.raw(p, c.in.Qty); (!ok || s.top != 0 || raw < s.least || raw > s.most) && !c.sized(worth) {
+		return false
 	}
+	if c.leg != nil {
+		return true // within the plan's allowance of a price that passed both
+	}
+	if ref := g.reference(c); ref <= 0 || beyond(p, ref, s.collar) {
+		return c.collared(ref)
+	}
+	return g.slips(c)
+}
+
+// sized bounds the notional of the order.
+func (c *candidate) sized(worth *scale) bool {
+	s, p, q := c.s, c.in.Price, c.in.Qty
 	if n, fits := c.inst.Notional(p, q, fixed.Down); !fits || n < s.minNotional {
 		return c.refuse(RuleMinNotional, venue.BelowMinNotional, int64(n), int64(s.minNotional), 0)
 	}
@@ -86,16 +87,12 @@ func share(a, b fixed.Price) int64 {
 	return v
 }
 
-// collar compares the price with an independent one.
-func (g *Gate) collar(c *candidate) bool {
-	ref := g.reference(c)
+// collared refuses a price too far from an independent one.
+func (c *candidate) collared(ref fixed.Price) bool {
 	if ref <= 0 {
 		return c.no(RuleCollar, venue.NoReference)
 	}
-	if beyond(c.in.Price, ref, c.s.collar) {
-		return c.refuse(RuleCollar, venue.PriceCollar, share(c.in.Price, ref), int64(c.s.collar), 0)
-	}
-	return true
+	return c.refuse(RuleCollar, venue.PriceCollar, share(c.in.Price, ref), int64(c.s.collar), 0)
 }
 
 // reference is the first fresh reference price in the units of the candidate's instrument, 0 when there is none.

@@ -63,6 +63,8 @@ type slot struct {
 	pos      *desk.Position
 	lock     *fixed.Cash // what is bound in settle, and below in base
 	lockBase *fixed.Cash
+	free     *fixed.Cash // the balances
+	freeBase *fixed.Cash
 	flags    flags
 	venue    venue.ID // 0: there is no such instrument
 	allDay   bool     // trades round the clock and does not expire
@@ -217,6 +219,7 @@ func (s *slot) tie(g *Gate, l *InstrumentLimits, d *desk.Desk) {
 	i := s.in.Inst
 	s.at, s.of = &g.venues[s.venue], &g.products[s.product]
 	s.book, s.work, s.pos = d.Books[i], &d.Working[i], &d.Positions[i]
+	s.free, s.freeBase = &d.Balances[s.venue][s.settle], &d.Balances[s.venue][s.base]
 	s.lock, s.lockBase = &g.locks[s.venue][s.settle], &g.locks[s.venue][s.base]
 	for _, r := range l.Reference.From[:min(len(l.Reference.From), maxReferences)] {
 		s.refs[s.nrefs] = reference{d.Books[r], d.Instruments[r].Quote}
