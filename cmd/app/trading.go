@@ -12,6 +12,7 @@ import (
 	"oneprice/engine"
 	"oneprice/engine/audit"
 	"oneprice/engine/journal"
+	"oneprice/engine/mapped"
 	"oneprice/engine/paper"
 	"oneprice/engine/recovery"
 	"oneprice/engine/ring"
@@ -61,7 +62,8 @@ type Trading struct {
 	opening *recovery.Opening
 	// killed is what was killed and not lifted since: a kill survives a restart.
 	killed []scope
-	ended  uint64 // cancels that recovery has sent
+	held   []*mapped.Held // the accounts, which no other engine may trade on
+	ended  uint64         // cancels that recovery has sent
 	// mode and operator are what the audit calls the session, and who started it, "" for nobody in particular.
 	mode, operator string
 }
@@ -195,6 +197,9 @@ func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
 	for i := range t.Venues {
 		names[i] = t.Venues[i].Name
 	}
+	if err := t.hold(o.Orders); err != nil {
+		return err
+	}
 	dir := filepath.Join(o.Out, "journal")
 	if o.Orders.Fresh {
 		dir += "-simulated" // never that of a session at venues which outlive it
@@ -285,6 +290,7 @@ func (t *Trading) Close() error {
 	if t.orders != nil {
 		t.orders.stop()
 	}
+	errs = append(errs, t.letGo())
 	if t.journal != nil {
 		errs = append(errs, t.journal.Close())
 	}
