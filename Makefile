@@ -12,7 +12,7 @@ PEERS    := bench/peers
 peers     = if out=$$(cd $(PEERS) && $(GO) mod download 2>&1); then cd $(PEERS) && $(1); else echo "SKIPPED $(PEERS): its modules cannot be downloaded ($$(echo "$$out" | tail -1))"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help build fmt check test long race fuzz bench bench-readme demo backtest conform conform-readme
+.PHONY: help build fmt check test long race fuzz bench bench-readme demo soak backtest conform conform-readme
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-readme: ## write the table of the last make bench into bench/README.md
 
 demo: build ## three simulated venues on this machine and the whole engine, for FOR (default 30s)
 	$(BIN) demo --live-sim --for $(FOR)
+
+soak: build ## half an hour of the demo under every fault with signed orders; fails where memory grows or a promise breaks
+	$(BIN) demo --soak --json > out/soak.json
 
 backtest: build ## the main job: recorded markets through the whole engine (a generated recording where DATA is absent)
 	@mkdir -p out

@@ -21,6 +21,7 @@ type Status struct {
 	Orders    orders.Counters
 	Plans     legs.Counters
 	Active    int
+	Doubts    int // orders of unknown fate now
 	Worth     ledger.Worth
 	Stops     StopStatus
 	Positions []desk.Position
@@ -92,6 +93,14 @@ func (e *Engine) fill(s *Status) {
 	s.Now, s.Counters, s.Orders, s.Plans, s.Active, s.Worth = d.Now, e.counts, e.orders.Stats(), e.legs.Stats(), e.legs.Active(), e.ledger.Worth()
 	if x := e.cfg.Stops; x != nil {
 		s.Stops = StopStatus{x.Counters(), x.Armed(), x.AtWork()}
+	}
+	s.Doubts = 0
+	for _, live := range d.Live {
+		for _, slot := range live {
+			if d.Orders[slot].State == desk.Unknown {
+				s.Doubts++
+			}
+		}
 	}
 	s.Positions = append(s.Positions[:0], d.Positions...)
 	s.Working = append(s.Working[:0], d.Working...)

@@ -23,6 +23,7 @@ func lasting(ctx context.Context, d time.Duration) (context.Context, context.Can
 func (c *cli) demo() *cobra.Command {
 	o := DemoOptions{Config: "demo"}
 	var d time.Duration
+	var soaks bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch the engine trade against simulated venues on this machine",
@@ -30,14 +31,27 @@ func (c *cli) demo() *cobra.Command {
 quoting trade on two products with paper fills. No network, no keys. It shows its state on a terminal, serves metrics while
 it runs, and prints a summary at the end (after --for, or on interrupt).
 
+With --soak it sends signed orders under every fault for 30 minutes, or for --for, with breakers that never open, and fails
+where anonymous memory grows by more than 5 % after the first 5 minutes, goroutines grow, or at the end a balance differs
+from the venues', an order is in doubt, open or there twice, a book was wrong, or the audit is.
+
 ` + exitHelp,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := lasting(cmd.Context(), d)
-			defer stop()
 			s := c.screen()
 			o.Status, o.Log = s.show, c.logger(s)
-			r, err := Demo(ctx, o)
+			var r *LiveResult
+			var err error
+			if soaks {
+				if d <= 0 {
+					d = soakFor
+				}
+				r, err = Soak(cmd.Context(), o, d)
+			} else {
+				ctx, stop := lasting(cmd.Context(), d)
+				defer stop()
+				r, err = Demo(ctx, o)
+			}
 			if r == nil {
 				return err
 			}
@@ -53,6 +67,7 @@ it runs, and prints a summary at the end (after --for, or on interrupt).
 	f.StringVar(&o.Metrics, "metrics", "127.0.0.1:9464", "where /metrics, /healthz and /readyz are served; \"\" for nowhere")
 	f.BoolVar(&o.Faults, "faults", false, "let every fault of the menu strike")
 	f.BoolVar(&o.LiveSim, "live-sim", false, "send signed orders to the simulated venues instead of filling them on paper")
+	f.BoolVar(&soaks, "soak", false, "watch memory and every promise for long, under all faults and with signed orders")
 	f.BoolVar(&o.Profile, "pprof", false, "serve pprof beside the metrics")
 	return cmd
 }

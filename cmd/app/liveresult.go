@@ -40,6 +40,7 @@ type LiveResult struct {
 	PositionMismatch uint64                  `json:"position_mismatch"`
 	Mismatches       []string                `json:"mismatches,omitempty"`
 	Demo             *DemoReport             `json:"demo,omitempty"`
+	Soak             *SoakReport             `json:"soak,omitempty"`
 }
 
 // FeedReport is what one connection counted.
@@ -175,5 +176,8 @@ func (r *LiveResult) Text(w io.Writer) {
 	fmt.Fprintf(w, "%s allocations per event, stepped again from the tape\n", r.AllocsPerEvent)
 	if r.Demo != nil {
 		r.Demo.text(w)
+	}
+	if r.Soak != nil {
+		r.Soak.text(w)
 	}
 }

@@ -123,9 +123,12 @@ func (l *Live) settle() error {
 	return err
 }
 
+// lookEvery is how often a session's figures are taken while it runs.
+const lookEvery = 250 * time.Millisecond
+
 // watch takes the engine's figures, and shows them, until ctx ends.
 func (l *Live) watch(ctx context.Context, status func(*Live)) {
-	t := time.NewTicker(250 * time.Millisecond)
+	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	for {
 		select {

@@ -17,9 +17,6 @@ import (
 
 	"oneprice/books/venue"
 	"oneprice/engine/recovery"
-	"oneprice/feeds/binance/binancesim"
-	"oneprice/feeds/coinbase/coinbasesim"
-	"oneprice/feeds/kraken/krakensim"
 	"oneprice/feeds/sign"
 	"oneprice/feeds/venuesim"
 )
@@ -91,39 +88,9 @@ func liveChild(t *testing.T, dir string, tell func(uint64)) {
 	require.NoError(t, err)
 }
 
-// simOrders are the client ids of all orders that the demo's accounts ever had at the simulators, and how many are open.
-func simOrders(t *testing.T, s *Simulators) (ids []string, open int) {
-	for _, v := range s.Venues {
-		key := string(v.account.Key.Reveal())
-		add := func(client, status string) {
-			ids = append(ids, v.name+" "+client)
-			switch status {
-			case "NEW", "PARTIALLY_FILLED", "OPEN", "PENDING", "CANCEL_QUEUED", "new", "partially_filled", "pending_new":
-				open++
-			}
-		}
-		switch x := v.sim.(type) {
-		case *binancesim.Sim:
-			for _, o := range x.Orders(key) {
-				add(o.Client, o.Status)
-			}
-		case *coinbasesim.Sim:
-			for _, o := range x.Orders(key) {
-				add(o.Client, o.Status)
-			}
-		case *krakensim.Sim:
-			for _, o := range x.Orders(key) {
-				add(o.Client, o.Status)
-			}
-		default:
-			t.Fatalf("no orders of a %T", x)
-		}
-	}
-	return ids, open
-}
-
 // However often and whenever a live session is killed with orders in flight, the next one finds every order and every
-// fill: its books agree with the venues', no order exists twice, and nothing stands that it does not know.
+// fill: its books agree with the venues', no order exists twice, nothing stands that it does not know, and the audit holds
+// every record that was queued.
 func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
 	t.Parallel()
 	sims := serve(t, 7)
@@ -131,17 +98,18 @@ func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
 	text, err := json.Marshal(w)
 	require.NoError(t, err)
 	dir, rnd, times := t.TempDir(), rand.New(rand.NewPCG(7, 11)), 2
+	k := &killing{t: t, dir: dir, told: map[uint64]uint64{}}
 	if long() {
 		times = 50
 	}
 	for range times {
 		c := startChild(t, dir, "live", childWorld+"="+string(text))
 		require.True(t, c.tells(50+rnd.IntN(400)), "the child ended by itself: %s", &c.said)
-		c.kill(t)
+		k.note(c.kill(t))
 		c = startChild(t, dir, "live", childWorld+"="+string(text)) // and one while it recovers
 		at := time.NewTimer(time.Duration(rnd.Int64N(int64(3 * time.Second))))
 		<-at.C
-		c.kill(t)
+		k.note(c.kill(t))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -159,7 +127,9 @@ func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
 	require.Zero(t, r.PositionMismatch, "%v", r.Mismatches)
 	require.Zero(t, r.UnknownNow)
 	require.Empty(t, r.OpenAtExit)
-	t.Logf("%d kills, %d orders; the last session took %s", times, once(t, sims), time.Since(began))
+	k.check()
+	require.GreaterOrEqual(t, len(k.told), times)
+	t.Logf("%d kills, %d orders, every audit record of %d sessions; the last took %s", 2*times, once(t, sims), len(k.told), time.Since(began))
 }
 
 // Where the venues hold other balances than the config says, a session begins only if it may take the venues' word.
@@ -201,7 +171,7 @@ func TestLive_balancesThatDifferStopTheStartUnlessTheVenuesAreBelieved(t *testin
 
 // once holds that no order exists twice at the simulators, and none stands.
 func once(t *testing.T, s *Simulators) int {
-	ids, open := simOrders(t, s)
+	ids, open := s.orders()
 	require.Zero(t, open, "orders that nobody knows stand at the venues")
 	seen := map[string]bool{}
 	for _, id := range ids {
@@ -230,13 +200,6 @@ func TestDemo_liveSimAgreesWithTheVenuesBooks(t *testing.T) {
 		require.Positive(t, x.Acks, name)
 		require.Positive(t, x.Fills, name)
 		require.Zero(t, x.UnknownNow, name)
-	}
-}
-
-// strike changes the rates of every simulator's faults.
-func (s *Simulators) strike(r venuesim.Rates) {
-	for _, v := range s.Venues {
-		v.faults.Set(r)
 	}
 }
 

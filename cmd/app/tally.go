@@ -93,8 +93,9 @@ func (l *Live) accounts(r *LiveResult) {
 		for c := 1; c < len(l.Currencies); c++ {
 			ours := fixed.Decimal(d.Balances[id][c], fixed.CashScale)
 			theirs, known := l.holds(l.Venues[id].Name, l.Currencies[c])
-			// Our figures keep eight decimals and round against us once for each fill; a venue's may have had more decimals before.
-			if slack := decimal.New(int64(2*(r.Venues[l.Venues[id].Name].Fills+earlier[id]))+1, -fixed.CashScale); known && theirs.Sub(ours).Abs().GreaterThan(slack) {
+			// Our figures keep eight decimals and round against us once for each fill, told by a stream or found by a sweep; a
+			// venue's may have had more decimals before.
+			if slack := decimal.New(int64(2*(l.Engine.Orders().Stats().Fills+earlier[id]))+1, -fixed.CashScale); known && theirs.Sub(ours).Abs().GreaterThan(slack) {
 				r.PositionMismatch++
 				r.Mismatches = append(r.Mismatches, fmt.Sprintf("%s %s: ours %s, the venue's %s", l.Venues[id].Name, l.Currencies[c], ours, theirs))
 			}
