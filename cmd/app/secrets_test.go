@@ -300,7 +300,7 @@ func (v *vault) live(config string, end os.Signal, dump string) {
 	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
 	v.until(ctx, func() bool {
-		return console.Reach(out) == nil && strings.Contains(v.page(metrics, "/metrics"), "oneprice_")
+		return console.Reach(out) == nil && orderLeft.MatchString(v.page(metrics, "/metrics"))
 	})
 	for _, path := range []string{"/healthz", "/readyz", "/", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1", "/debug/pprof/cmdline"} {
 		v.page(metrics, path)
