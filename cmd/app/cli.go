@@ -76,7 +76,7 @@ func (c *cli) root() *cobra.Command {
 		return &UsageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(c.demo(), c.run(), c.record(), c.sim(), c.inspect(), c.backtest(), c.replay(), c.check(), c.config(), c.audit(), c.rebalance(), c.ctl(), c.version())
+	root.AddCommand(c.demo(), c.run(), c.record(), c.sim(), c.inspect(), c.backtest(), c.replay(), c.check(), c.watchdog(), c.config(), c.audit(), c.rebalance(), c.ctl(), c.version())
 	usage(root)
 	return root
 }

@@ -19,6 +19,14 @@ type AccountConfig struct {
 	Mode   AccountMode `yaml:"mode" want:"write whether others trade on it too: dedicated or shared"`
 	// Tier is its level in the venue's own word; without it, the lowest.
 	Tier Text `yaml:"tier,optional"`
+	// Watchdog is what oneprice watchdog signs with: another key of the same account.
+	Watchdog *WatchdogKeys `yaml:"watchdog,optional"`
+}
+
+// WatchdogKeys are the watchdog's own: the engine's may be lost with it, and a venue that counts nonces takes one process a key.
+type WatchdogKeys struct {
+	Key    Reference `yaml:"key" want:"write where the watchdog's key's id is: env:NAME or file:PATH"`
+	Secret Reference `yaml:"secret" want:"write where the watchdog's key's secret is: env:NAME or file:PATH"`
 }
 
 // LiveConfig is what a live start needs to know beyond what paper needs.
@@ -113,19 +121,52 @@ func (c *Config) accounts() (map[string]Account, error) {
 			errs = append(errs, fmt.Errorf("%s: venues.%s has no account to trade live on; add to it: %s", c.Path, name, accountLines))
 			continue
 		}
-		a := Account{Name: string(v.Account.Name), Shared: v.Account.Mode == Shared, Tier: string(v.Account.Tier)}
-		var err error
-		if a.Key, err = sign.Load(string(v.Account.Key)); err != nil {
-			errs = append(errs, fmt.Errorf("venues.%s.account.key: %w", name, err))
-		}
-		if a.Secret, err = sign.Load(string(v.Account.Secret)); err != nil {
-			errs = append(errs, fmt.Errorf("venues.%s.account.secret: %w", name, err))
-		}
-		out[name] = a
+		a, err := v.Account.load("venues."+name+".account", v.Account.Key, v.Account.Secret)
+		out[name], errs = a, append(errs, err)
 	}
-	if len(errs) > 0 {
+	if err := errors.Join(errs...); err != nil {
 		closeAccounts(out)
-		return nil, &UsageError{errors.Join(errs...)}
+		return nil, &UsageError{err}
+	}
+	return out, nil
+}
+
+// load makes an account that signs with a key and secret.
+func (c *AccountConfig) load(path string, key, secret Reference) (Account, error) {
+	a := Account{Name: string(c.Name), Shared: c.Mode == Shared, Tier: string(c.Tier)}
+	var errs [2]error
+	if a.Key, errs[0] = sign.Load(string(key)); errs[0] != nil {
+		errs[0] = fmt.Errorf("%s.key: %w", path, errs[0])
+	}
+	if a.Secret, errs[1] = sign.Load(string(secret)); errs[1] != nil {
+		errs[1] = fmt.Errorf("%s.secret: %w", path, errs[1])
+	}
+	return a, errors.Join(errs[:]...)
+}
+
+// watchdogLines is what a refusal proposes.
+const watchdogLines = "watchdog: {key: env:NAME, secret: file:PATH}"
+
+// watchdogs are accounts with the watchdog's keys. The engine's own, by their places, are refused.
+func (c *Config) watchdogs() (map[string]Account, error) {
+	out := map[string]Account{}
+	var errs []error
+	for i := range c.Venues {
+		name, v := c.Venues[i].Name, &c.Venues[i].Value
+		switch path := "venues." + name + ".account"; {
+		case !c.trades(name):
+		case v.Account == nil || v.Account.Watchdog == nil:
+			errs = append(errs, fmt.Errorf("%s: %s has no keys for a watchdog; add to it: %s", c.Path, path, watchdogLines))
+		case v.Account.Watchdog.Key == v.Account.Key || v.Account.Watchdog.Secret == v.Account.Secret:
+			errs = append(errs, fmt.Errorf("%s: %s.watchdog names the engine's own key; make another at the venue", c.Path, path))
+		default:
+			a, err := v.Account.load(path+".watchdog", v.Account.Watchdog.Key, v.Account.Watchdog.Secret)
+			out[name], errs = a, append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		closeAccounts(out)
+		return nil, &UsageError{err}
 	}
 	return out, nil
 }

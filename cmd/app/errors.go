@@ -12,6 +12,10 @@ const (
 	ExitUsage = 2
 	// ExitInput: an input file is missing, cut short or corrupt; what could be read was used and printed.
 	ExitInput = 3
+	// ExitActed: the watchdog has ended the orders of an engine that showed no life, and none of them stands; ExitUndone: it
+	// tried, and some may.
+	ExitActed  = 4
+	ExitUndone = 5
 )
 
 // UsageError is a fault of the command line or the config.
@@ -32,9 +36,14 @@ func exitCode(err error) int {
 	var faults *ConfigError
 	var bare Faults
 	var input *InputError
+	var acted *ActedError
 	switch {
 	case err == nil:
 		return ExitOK
+	case errors.As(err, &acted) && acted.Undone:
+		return ExitUndone
+	case errors.As(err, &acted):
+		return ExitActed
 	case errors.As(err, &usage), errors.As(err, &faults), errors.As(err, &bare):
 		return ExitUsage
 	case errors.As(err, &input):

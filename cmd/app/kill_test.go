@@ -22,6 +22,8 @@ import (
 const (
 	childFolder = "ONEPRICE_TEST_CHILD"
 	childTask   = "ONEPRICE_TEST_TASK"
+	// childMetrics is where a live child shows its figures and its health.
+	childMetrics = "ONEPRICE_TEST_METRICS"
 )
 
 // TestKilled_child is no test: it is the process that gets killed. It tells its parent the session's epoch, and then the

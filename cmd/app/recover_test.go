@@ -83,6 +83,7 @@ func liveChild(t *testing.T, dir string, tell func(uint64)) {
 	o := w.options(dir)
 	o.Config = cmp.Or(os.Getenv(childConfig), o.Config)
 	o.Open, o.Log = recovery.Adopt, slog.New(slog.NewTextHandler(os.Stderr, nil))
+	o.Metrics = os.Getenv(childMetrics)
 	o.Started, o.Queued = func(l *Live) { tell(l.writer.Epoch()) }, tell
 	_, err := RunLive(ctx, o)
 	require.NoError(t, err)

@@ -256,7 +256,7 @@ func (s *Simulators) orders() (ids []string, open int) {
 		add := func(client, status string) {
 			ids = append(ids, v.name+" "+client)
 			switch status {
-			case "NEW", "PARTIALLY_FILLED", "OPEN", "PENDING", "CANCEL_QUEUED", "new", "partially_filled", "pending_new":
+			case "NEW", "PARTIALLY_FILLED", "OPEN", "PENDING", "CANCEL_QUEUED", "open", "pending":
 				open++
 			}
 		}
