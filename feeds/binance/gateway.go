@@ -57,6 +57,7 @@ type Gateway struct {
 	frames framer
 	buf    []byte
 	copy   venue.Command
+	rate   orderRate
 
 	line   atomic.Pointer[line] // nil while orders cannot leave
 	shut   atomic.Int64         // the venue wants to hear nothing before then
@@ -125,6 +126,7 @@ func newGateway(o GatewayOptions, v *trading) (*Gateway, error) {
 		oc.MAC = sign.NewHMAC256(o.Secret.Reveal()) // an HMAC belongs to one goroutine
 	}
 	g.cold = NewOrders(oc)
+	g.rate.limit(v.orders10s)
 	g.rest = rest{g: g, client: http.Client{Transport: &http.Transport{DialContext: o.Net.DialContext, TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 2}},
 		weight: o.Limits.Weight, key: string(o.Key.Reveal())}
 	return g, nil
@@ -254,7 +256,7 @@ func (g *Gateway) place(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 	} else {
 		g.buf, ok = g.orders.Place(g.fresh(), c, at)
 	}
-	if !ok || c.Slot == 0 {
+	if !ok || c.Slot == 0 || !g.rate.room(now) {
 		return venue.NotSent
 	}
 	s := &g.ids.slots[c.Slot]
@@ -263,7 +265,9 @@ func (g *Gateway) place(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 	sent := g.write(l, c)
 	if sent == venue.NotSent {
 		s.asked.Store(0)
+		return sent
 	}
+	g.rate.took(now)
 	return sent
 }
 
@@ -289,7 +293,8 @@ func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 			g.buf, ok = g.orders.Replace(g.fresh(), markReplace, &g.copy, s.target(), at)
 		}
 	}
-	if !ok {
+	counts := !stays || g.v.futures // a reduction in place is no new order
+	if !ok || counts && !g.rate.room(now) {
 		return venue.NotSent
 	}
 	g.ids.put(c.Client, c.Target, c.Slot)
@@ -298,9 +303,12 @@ func (g *Gateway) amend(l *line, c *venue.Command, now, at venue.Nanos) venue.Se
 	}
 	s.asks(c.Op, c.Client, c.Price, c.Qty, now)
 	sent := g.write(l, c)
-	if sent == venue.NotSent {
+	switch {
+	case sent == venue.NotSent:
 		s.next.Store(0)
 		s.asked.Store(0)
+	case counts:
+		g.rate.took(now)
 	}
 	return sent
 }

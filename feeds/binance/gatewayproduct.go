@@ -18,6 +18,7 @@ type trading struct {
 	time, order, openOrders, cancelAll, trades, balances string
 	orderWeight, openWeight, tradesWeight, balanceWeight int64
 	openAll                                              int64 // weight of the open orders of every symbol
+	orders10s                                            int64 // new orders in ten seconds, until the venue states its limit
 	// silence is how long a connection may say nothing: spot pings every 20 s, futures every 3 min.
 	silence venue.Nanos
 }
@@ -25,10 +26,10 @@ type trading struct {
 var (
 	spotTrading = trading{name: "binance", ws: "wss://ws-api.binance.com:443", wsPath: "/ws-api/v3", rest: markets[spot.name].rest,
 		time: "/api/v3/time", order: "/api/v3/order", openOrders: "/api/v3/openOrders", cancelAll: "/api/v3/openOrders", trades: "/api/v3/myTrades",
-		balances: "/api/v3/account", orderWeight: 4, openWeight: 6, openAll: 80, tradesWeight: 20, balanceWeight: 20, silence: 45 * venue.Second}
+		balances: "/api/v3/account", orderWeight: 4, openWeight: 6, openAll: 80, orders10s: 50, tradesWeight: 20, balanceWeight: 20, silence: 45 * venue.Second}
 	usdmTrading = trading{name: "binance-usdm", futures: true, ws: "wss://ws-fapi.binance.com:443", wsPath: "/ws-fapi/v1", stream: "wss://fstream.binance.com",
 		private: "/private/ws", rest: markets[usdm.name].rest, time: "/fapi/v1/time", order: "/fapi/v1/order", openOrders: "/fapi/v1/openOrders",
-		cancelAll: "/fapi/v1/allOpenOrders", trades: "/fapi/v1/userTrades", balances: "/fapi/v3/balance", orderWeight: 1, openWeight: 1, openAll: 40, tradesWeight: 5,
+		cancelAll: "/fapi/v1/allOpenOrders", trades: "/fapi/v1/userTrades", balances: "/fapi/v3/balance", orderWeight: 1, openWeight: 1, openAll: 40, orders10s: 300, tradesWeight: 5,
 		balanceWeight: 5, silence: 200 * venue.Second}
 )
 

@@ -262,6 +262,9 @@ func (g *Gateway) limits(all []*fastjson.Value) {
 		case "REQUEST_WEIGHT":
 			g.rest.weight.Stated(count)
 		case "ORDERS":
+			if venue.Nanos(r.GetInt64("intervalNum"))*interval(r.GetStringBytes("interval")) == 10*venue.Second {
+				g.rate.limit(limit)
+			}
 			if count >= limit {
 				span := venue.Nanos(r.GetInt64("intervalNum")) * interval(r.GetStringBytes("interval"))
 				if span > 0 {
