@@ -1,7 +1,6 @@
 package stops
 
 import (
-	"oneprice/books"
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
 	"oneprice/books/venue"
@@ -33,15 +32,18 @@ type closer struct {
 	limit   fixed.Price
 	by      uint16
 	active  bool
-	stopped bool // nothing else may trade here until an operator arms
-	// client is the order last heard of, seen what it had filled then.
-	client uint64
-	seen   fixed.Qty
-	again  venue.Nanos // when to ask next
-	wait   venue.Nanos
+	stopped bool        // nothing else may trade here until an operator arms
+	again   venue.Nanos // when to ask next
+	wait    venue.Nanos
 }
 
-// close begins to close the position q of an instrument, or what it has become.
+// seen is how much of an order's fill is in what is left.
+type seen struct {
+	client uint64
+	filled fixed.Qty
+}
+
+// close begins to close the position q of an instrument, or what it has become; 0 only ends what works there.
 func (s *Stops) close(i venue.Inst, by uint16, q fixed.Qty, limit fixed.Price) {
 	c := &s.closers[i]
 	if !c.active {
@@ -55,35 +57,35 @@ func (s *Stops) close(i venue.Inst, by uint16, q fixed.Qty, limit fixed.Price) {
 	s.keepCloser(i)
 }
 
-// heard counts down what a closer's order has filled, by its growth, since some venues state totals only. The end of any
-// other order makes room for the next one.
+// heard takes one report, by the growth of its order's fill, since some venues state totals only. A fill of our own order
+// counts what is left down. So does one of an order that is being cancelled, or up: it is to be closed as well. Legs of plans
+// under way belong to their plans. The end of any other order makes room for the next one.
 func (s *Stops) heard(d *desk.Desk, r *venue.Report) {
-	if int(r.Slot) >= len(d.Orders) || int(r.Inst) >= len(s.closers) || !s.closers[r.Inst].active {
+	if int(r.Slot) >= len(s.seen) || int(r.Inst) >= len(s.closers) {
 		return
 	}
-	o, c := &d.Orders[r.Slot], &s.closers[r.Inst]
+	o, c, b := &d.Orders[r.Slot], &s.closers[r.Inst], &s.seen[r.Slot]
 	if o.Inst != r.Inst {
 		return
 	}
-	if o.Role != venue.RoleStop {
-		if o.State.Done() {
-			c.again = 0
-		}
+	if b.client != o.Client {
+		*b = seen{client: o.Client}
+	}
+	got := o.Filled - b.filled
+	b.filled = o.Filled
+	if !c.active {
 		return
 	}
-	if c.client != o.Client {
-		c.client, c.seen = o.Client, 0
+	if o.Role != venue.RoleStop && o.State.Done() {
+		c.again = 0
 	}
-	got := o.Filled - c.seen
-	c.seen = o.Filled
-	if got <= 0 {
+	if got == 0 || o.Plan != 0 {
 		return
 	}
-	if c.wait = retryFirst; c.left > 0 {
-		c.left = max(c.left-got, 0)
-	} else {
-		c.left = min(c.left+got, 0)
+	if o.Role == venue.RoleStop {
+		c.wait = retryFirst
 	}
+	c.left += fixed.Qty(o.Side.Sign()) * got
 	s.keepCloser(r.Inst)
 }
 
@@ -95,24 +97,27 @@ func (s *Stops) step(d *desk.Desk, i venue.Inst, out *desk.Out) bool {
 	} else {
 		c.left = min(max(c.left, pos), 0)
 	}
-	if o := own(d, i); o != nil {
-		if d.Now >= c.again && o.Remaining() > max(c.left, -c.left) && settled(o) { // it rests, and would open the other way
-			s.cancel(d, o, out)
+	own, others := working(d, i)
+	switch {
+	case own == nil && others == 0 && c.left == 0:
+		s.end(i, 0)
+		return false
+	case d.Now < c.again:
+		return true
+	case own != nil:
+		if own.Remaining() > max(c.left, -c.left) && settled(own) { // it rests, and would open the other way
+			s.cancel(d, own, out)
 			c.later(d.Now)
 		}
 		return true
 	}
-	if c.left == 0 {
-		s.end(i, 0)
-		return false
-	}
-	if d.Now < c.again || d.Books[i].State() != books.Live {
-		return true
-	}
 	q, p, dust := s.order(d, i)
-	if dust {
+	if dust && others == 0 {
 		s.end(i, c.left)
 		return false
+	}
+	if q == 0 && others == 0 {
+		return true // its book is not Live
 	}
 	c.later(d.Now)
 	for _, slot := range d.Live[i] {
@@ -132,14 +137,17 @@ func (c *closer) later(now venue.Nanos) {
 	c.wait = min(2*c.wait, retryLast)
 }
 
-// own is the living order of a closer, whatever its fate.
-func own(d *desk.Desk, i venue.Inst) *desk.Order {
+// working is the living order of a closer, whatever its fate, and how many there are beside it that no plan owns.
+func working(d *desk.Desk, i venue.Inst) (own *desk.Order, others int) {
 	for _, slot := range d.Live[i] {
-		if o := &d.Orders[slot]; o.Role == venue.RoleStop {
-			return o
+		switch o := &d.Orders[slot]; {
+		case o.Role == venue.RoleStop:
+			own = o
+		case o.Plan == 0:
+			others++
 		}
 	}
-	return nil
+	return own, others
 }
 
 // settled reports whether an order stands confirmed and nothing is asked of it.
@@ -159,7 +167,7 @@ func closes(q fixed.Qty) venue.Side {
 func (s *Stops) order(d *desk.Desk, i venue.Inst) (q fixed.Qty, p fixed.Price, dust bool) {
 	c, in, w := &s.closers[i], s.ins[i], &d.Working[i]
 	p, ok := touch(d, i, c.left)
-	if !ok {
+	if !ok { // nothing is left, or the book is not Live
 		return 0, 0, false
 	}
 	if p = s.protect(p, i, closes(c.left)); c.limit != 0 {

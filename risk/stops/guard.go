@@ -211,14 +211,14 @@ func lossOf(d *desk.Desk, i venue.Inst) (fixed.Cash, bool) {
 	return v, ok && v <= maxPart && v >= -maxPart
 }
 
-// fire closes every position that a guard watches.
+// fire closes every position that a guard watches, and ends what else works there.
 func (s *Stops) fire(d *desk.Desk, n int, x Said) {
 	g := &s.guards[n]
 	x.Act, x.Stop = Fired, uint16(n+1)
 	for _, i := range g.insts {
-		if q := d.Positions[i].Qty; q != 0 {
-			s.close(i, x.Stop, q, g.cfg.Limit)
-			x.Inst, x.Qty = i, q
+		x.Inst, x.Qty = i, d.Positions[i].Qty
+		s.close(i, x.Stop, x.Qty, g.cfg.Limit)
+		if x.Qty != 0 {
 			s.say(x)
 		}
 	}

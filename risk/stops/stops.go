@@ -19,7 +19,8 @@
 //   - 2026-11-25: a closer sends nothing while an order of its own lives, of known fate or not. A restart finds such an order
 //     by its role, so that nothing is sent beside it.
 //   - 2026-11-25: what was stopped counts down by fills and is bounded by the position, so that neither a fill missed by a
-//     kill nor a reduction by somebody else can open the other way.
+//     kill nor a reduction by somebody else can open the other way. Whatever else works in the instrument is cancelled, and
+//     what it fills until then is closed too: a market maker's bids are hit in the very fall that its stop fires in.
 //   - 2026-11-25: the loss of a product is the sum over its instruments, judged only while every book that it holds a
 //     position in is Live and fresh: the loss of one leg of a hedge is no loss. A level or a trail of a product is one
 //     guard for each of its instruments, on that instrument's own touch: one venue's price closes only what is held there.
@@ -89,6 +90,7 @@ type Stops struct {
 	watch   [][]uint16   // by Inst: its guards
 	terms   []Terms      // by Inst
 	ins     []*venue.Instrument
+	seen    []seen // by order slot
 	begun   bool
 	said    []Said
 	keeps   []Keep
@@ -257,17 +259,21 @@ func (s *Stops) sayGuard(a Act, n int, d *desk.Desk) {
 var begun = [...]Act{armed: Armed, fired: Spent, dead: Dead}
 
 func (s *Stops) begin(d *desk.Desk) {
-	s.begun = true
+	s.begun, s.seen = true, make([]seen, len(d.Orders))
+	for i, live := range d.Live {
+		for _, slot := range live { // adopted: what they filled before is in the position
+			s.seen[slot] = seen{d.Orders[slot].Client, d.Orders[slot].Filled}
+		}
+		if c := &s.closers[i]; c.stopped && !c.active && len(live) > 0 {
+			c.active = true
+			s.closing = append(s.closing, venue.Inst(i))
+		}
+	}
 	for n := range s.guards {
 		s.sayGuard(begun[s.guards[n].state], n, d)
 	}
 	for _, i := range s.closing {
 		c := &s.closers[i]
 		s.say(Said{Act: Resumed, Stop: c.by, Inst: i, Qty: c.left})
-		for _, slot := range d.Live[i] {
-			if o := &d.Orders[slot]; o.Role == venue.RoleStop {
-				c.client, c.seen = o.Client, o.Filled // what it filled before is in the position
-			}
-		}
 	}
 }
