@@ -289,3 +289,21 @@ func TestRestore_scalesMayHaveGrown(t *testing.T) {
 	require.Zero(t, r.s.Armed(), "a kill came between the closer and its guard")
 	require.True(t, r.s.Stopped(1))
 }
+
+// BenchmarkDecide_touch is a drain in which one book changed that three guards watch, and none fires.
+func BenchmarkDecide_touch(b *testing.B) {
+	r := newRig(b, Stop{Name: "trail", Kind: Trail, Insts: []venue.Inst{1}, Trail: 500 * fixed.Bps}, Stop{Name: "loss", Kind: Loss, Insts: []venue.Inst{1, 2, 3}, MaxLoss: 1e12},
+		Stop{Name: "level", Kind: Level, Insts: []venue.Inst{1}, Closes: venue.Buy, Level: 90_000})
+	for i := venue.Inst(1); i <= 3; i++ {
+		r.touch(i, 100_000, 100_001)
+		r.d.Positions[i] = desk.Position{Qty: 100, Avg: 100_000}
+	}
+	r.turn()
+	r.d.Changed = append(r.d.Changed[:0], 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.out.Reset()
+		r.s.Decide(r.d, r.out)
+		r.s.Taken()
+	}
+}
