@@ -59,6 +59,7 @@ demo: build ## three simulated venues on this machine and the whole engine, for 
 	$(BIN) demo --live-sim --for $(FOR)
 
 soak: build ## half an hour of the demo under every fault with signed orders; fails where memory grows or a promise breaks
+	@mkdir -p out
 	$(BIN) demo --soak --json > out/soak.json
 
 backtest: build ## the main job: recorded markets through the whole engine (a generated recording where DATA is absent)
