@@ -66,8 +66,8 @@ func (r *rig) judge(s *state, told bool, policy recovery.Policy, tell next) {
 		from = 2 // a request may still be accepted
 	}
 	v := c.Judge(sweep, heard, from)
-	if v.Wait > 0 && from > 2 {
-		v = c.Judge(sweep, heard, from+venue.Second)
+	if v.Wait > 0 {
+		v = c.Judge(sweep, heard, from+1)
 	}
 	switch what := fmt.Sprintf("recovery (%s, %d told): ", policy, len(heard)); {
 	case len(v.Cancel) > 0:
