@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,11 +24,11 @@ import (
 )
 
 // What a soak is judged by. Growth is the median of the last fifth of the samples after the warm-up against that of the
-// first fifth: medians, since the collector's sawtooth is no growth, and no slope, since a single step is one.
+// first fifth: medians, since bursts are no growth, and no slope, since a single step is one.
 const (
 	soakFor    = 30 * time.Minute
 	soakWarmUp = 5 * time.Minute
-	soakEvery  = 5 * time.Second
+	soakEvery  = 10 * time.Second
 	// soakCalm is how long before the end the last fault strikes, and for how much longer the end waits for what is in doubt: a
 	// venue may take a minute to be sure of an order, and grant a connection again as late.
 	soakCalm       = 2 * time.Minute
@@ -131,13 +132,16 @@ func (s *soak) look(l *Live) {
 	if n > 0 && at < time.Duration(s.samples[n-1].Second)*time.Second+soakEvery {
 		return
 	}
+	// The collector lets garbage grow to a multiple of what is in use before it works, which takes minutes and looks like
+	// growth: what is measured is what stays after it has worked.
+	debug.FreeOSMemory()
 	kb, err := anonymous()
 	if err != nil {
 		s.err = err
 	}
 	x := SoakSample{int64(at / time.Second), kb, int64(runtime.NumGoroutine()), l.Newest.Counters.Orders, l.Newest.Orders.Fills}
 	s.samples = append(s.samples, x)
-	if s.log != nil && n%12 == 0 {
+	if s.log != nil && n%6 == 0 {
 		s.log.Info("soak", "for", at.Round(time.Second), "of", s.lasts, "rss_anon_kb", x.RSSAnonKB, "goroutines", x.Goroutines, "orders", x.Orders, "fills", x.Fills)
 	}
 }
