@@ -8,6 +8,7 @@ import (
 	"oneprice/engine/audit"
 	"oneprice/engine/orders"
 	"oneprice/risk"
+	"oneprice/risk/stops"
 )
 
 // events applies whole messages to the books.
@@ -181,6 +182,7 @@ func (e *Engine) time() {
 	}
 	e.nextLook = now + e.cfg.SweepEvery
 	e.breakers()
+	e.note(now)
 	e.differing()
 	e.flattened()
 	for _, in := range e.d.Instruments[1:] {
@@ -194,6 +196,21 @@ func (e *Engine) time() {
 				e.cancel(o)
 			}
 		}
+	}
+}
+
+// noteEvery is how often what is in use of limits is kept for a restart: a killed process has lost no more of it.
+const noteEvery = 200 * venue.Millisecond
+
+// note leaves in out what a restart must know of limits.
+func (e *Engine) note(now venue.Nanos) {
+	if now < e.nextNote {
+		return
+	}
+	e.nextNote = now + noteEvery
+	e.notes = e.gate.Notes(e.notes[:0])
+	for i := range e.notes {
+		e.out.Keeps = append(e.out.Keeps, stops.Keep{Name: e.notes[i].Name, Value: e.notes[i].Value})
 	}
 }
 

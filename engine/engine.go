@@ -101,6 +101,8 @@ type Engine struct {
 	plans    uint64
 	nextMark venue.Nanos
 	nextLook venue.Nanos
+	nextNote venue.Nanos
+	notes    []risk.Note
 	started  bool
 	killed   bool // there was a kill: look for orders that outlive it
 	disarmed bool // the same of a disarm

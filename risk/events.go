@@ -18,7 +18,7 @@ func (g *Gate) OnWorth(w ledger.Worth, now venue.Nanos) {
 		return
 	}
 	if !g.started {
-		g.started, g.dayStart, g.high = true, w.PnL, w.PnL
+		g.started, g.dayStart, g.high = true, w.PnL+g.lost, w.PnL+g.fell
 	}
 	g.worth, g.high = w, max(g.high, w.PnL)
 	g.measure()
@@ -46,7 +46,7 @@ func (g *Gate) date() {
 func (g *Gate) newDay(now venue.Nanos) {
 	z := g.limits.ZoneOffset
 	g.dayEnd = (now+z)/Day*Day + Day - z
-	g.orders, g.trades, g.dayStart = 0, 0, g.worth.PnL
+	g.orders, g.trades, g.dayStart, g.lost = 0, 0, g.worth.PnL, 0
 	g.measure()
 	g.breaker.NewDay()
 	for i := range g.venues {

@@ -69,6 +69,8 @@ type Gate struct {
 	leverage          fixed.Cash // gross exposure that equity carries
 	dayEnd            venue.Nanos
 	orders, trades    int64
+	lost, fell        fixed.Cash // of today and from the high-water mark, as an earlier process left them
+	carried           []carried
 	plans             planTable
 	part              part                    // of the side last looked at, with the order looked at where there is one
 	legs              [desk.MaxLegs]candidate // of the plan that CheckPlan looks at
@@ -133,6 +135,7 @@ func build(cfg Config, d *desk.Desk, kill *venue.Kill) *Gate {
 		g.slots[i].flags.set(missing, len(l.missing(in)) > 0 || len(cfg.Global.missing()) > 0 || g.products[in.Product].maxBase <= 0)
 		g.slots[i].qty, g.slots[i].realised = d.Positions[i].Qty, d.Positions[i].Realised
 	}
+	g.carries(cfg.Names)
 	g.twin(d)
 	for i := 1; i < len(g.slots); i++ {
 		g.Refresh(venue.Inst(i), d)

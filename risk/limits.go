@@ -16,6 +16,8 @@ type Config struct {
 	Live bool
 	// Fingerprint identifies the configuration in every Command.
 	Fingerprint uint64
+	// Names, where given, let limits survive a restart: see Gate.Notes.
+	Names       Names
 	Instruments []InstrumentLimits
 	Products    []ProductLimits
 	Venues      []VenueLimits

@@ -40,8 +40,10 @@ type world struct {
 	cfg  Config
 	g    *Gate
 	kill venue.Kill
-	seq  uint64
-	out  Approved
+	// notes are what the gates before a restart have noted.
+	notes []Note
+	seq   uint64
+	out   Approved
 }
 
 func newWorld(t testing.TB, change ...func(*Config)) *world {

@@ -37,7 +37,7 @@ engine/journal:     books engine/mapped engine/orders
 engine/paper:       books engine
 engine/tape:        books engine
 engine/console:     books engine risk
-engine/recovery:    books risk/ledger risk/stops engine/journal engine/orders
+engine/recovery:    books risk risk/ledger risk/stops engine/journal engine/orders
 engine:             books risk engine/ring engine/orders engine/legs engine/audit engine/journal engine/stats
 cmd:                books feeds risk arb quoting engine cmd
 bench:              books feeds risk arb quoting engine cmd bench

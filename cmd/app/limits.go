@@ -1,7 +1,10 @@
 package app
 
 import (
+	"strings"
+
 	"oneprice/books/venue"
+	"oneprice/engine/journal"
 	"oneprice/risk"
 )
 
@@ -108,4 +111,14 @@ func (b *BreakerConfig) risk() risk.BreakerConfig {
 
 func (r *RateLimit) risk() risk.Rate {
 	return risk.Rate{N: int64(r.N), Per: venue.Nanos(r.Per), Burst: int64(r.Burst)}
+}
+
+// used is what earlier runs noted of the use of limits.
+func used(state *journal.State) (notes []risk.Note) {
+	for _, v := range state.Values {
+		if strings.HasPrefix(v.Name, risk.NotePrefix) {
+			notes = append(notes, risk.Note{Name: v.Name, Value: v.Value})
+		}
+	}
+	return notes
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"oneprice/engine/recovery"
 	"oneprice/feeds/sign"
 	"oneprice/feeds/venuesim"
+	"oneprice/risk"
 )
 
 // world is what a child needs to trade at its parent's simulators.
@@ -116,6 +118,9 @@ func TestLive_killedWithOrdersInFlightRecovers(t *testing.T) {
 	defer cancel()
 	o := w.options(dir)
 	began := time.Now()
+	o.Started = func(l *Live) {
+		require.Contains(t, fmt.Sprint(l.opening.Limits), risk.NotePrefix+"day", "what is used of the day's limits outlives a killed process")
+	}
 	o.Holds = sims.holds
 	o.Status = func(l *Live) {
 		if l.Newest.Orders.Fills > 20 {

@@ -18,7 +18,7 @@ func (a *assembler) risk() {
 	a.StrategyNames = append([]string{stopsName}, append(a.Config.Strategies.Arb.Names(), a.Config.Strategies.Quoting.Names()...)...)
 	r := &a.Risk
 	*r = risk.Config{
-		Fingerprint: a.Fingerprint, Instruments: make([]risk.InstrumentLimits, len(a.Instruments)), Products: make([]risk.ProductLimits, len(a.Products)),
+		Fingerprint: a.Fingerprint, Names: risk.Names{Venues: append([]string{""}, a.venueNames()...), Strategies: a.StrategyNames}, Instruments: make([]risk.InstrumentLimits, len(a.Instruments)), Products: make([]risk.ProductLimits, len(a.Products)),
 		Venues: make([]risk.VenueLimits, len(a.Venues)), Strategies: make([]risk.StrategyLimits, len(a.StrategyNames)),
 		Currencies: make([]risk.CurrencyLimits, len(a.Currencies)), Global: l.Global.risk(),
 	}

@@ -144,6 +144,7 @@ func (t *Trading) decider(epoch uint64) error {
 	if t.opening == nil {
 		return nil
 	}
+	g.Restore(t.opening.Limits)
 	if err := t.Stops.Restore(t.opening.Stops, d); err != nil {
 		return fmt.Errorf("the stops of the last run cannot go on: %w", err)
 	}
@@ -229,7 +230,7 @@ func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
 	if t.opening, err = t.recover(ctx, state, o.Orders); err != nil {
 		return err
 	}
-	t.opening.Stops = kept(state)
+	t.opening.Stops, t.opening.Limits = kept(state), used(state)
 	return nil
 }
 

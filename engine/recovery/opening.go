@@ -9,6 +9,7 @@ import (
 	"oneprice/books/venue"
 	"oneprice/engine/journal"
 	"oneprice/engine/orders"
+	"oneprice/risk"
 	"oneprice/risk/ledger"
 	"oneprice/risk/stops"
 )
@@ -25,6 +26,8 @@ type Opening struct {
 	Seen []venue.Report
 	// Stops is what stops kept, for whoever has them.
 	Stops []stops.Keep
+	// Limits is what was in use of limits.
+	Limits []risk.Note
 }
 
 // adopt takes over an order as the venue has it now.
