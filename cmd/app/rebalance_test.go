@@ -56,7 +56,7 @@ func TestRebalance_bringsTheSimulatedAccountsInside(t *testing.T) {
 	c, err := ReadConfig(withTargets(t), nil)
 	require.NoError(t, err)
 	sims := withAccounts(t, c)
-	ctx, stop := context.WithTimeout(t.Context(), patience)
+	ctx, stop := context.WithTimeout(t.Context(), 3*patience)
 	defer stop()
 	dir := t.TempDir()
 	o := LiveOptions{Edges: sims.edgesFor(c), Confirmed: c, Out: dir, Seed: 5, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
