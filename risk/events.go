@@ -45,7 +45,9 @@ func (g *Gate) date() {
 // newDay is called when a day is over: counts begin anew and the day's loss is measured from here.
 func (g *Gate) newDay(now venue.Nanos) {
 	z := g.limits.ZoneOffset
-	g.dayEnd = (now+z)/Day*Day + Day - z
+	if g.dayEnd = (now+z)/Day*Day + Day - z; g.limits.NextDay != nil {
+		g.dayEnd = g.limits.NextDay(now)
+	}
 	g.orders, g.trades, g.dayStart, g.lost = 0, 0, g.worth.PnL, 0
 	g.measure()
 	g.breaker.NewDay()

@@ -142,6 +142,9 @@ type GlobalLimits struct {
 	// ZoneOffset moves the daily reset: 0 is midnight UTC, positive is east of it.
 	ZoneOffset venue.Nanos
 	Breaker    BreakerConfig
+	// NextDay, where not nil, is when the first day after an instant begins, instead of ZoneOffset: days of a zone that
+	// changes its clock differ. It must be a function of its argument alone.
+	NextDay func(venue.Nanos) venue.Nanos
 }
 
 // BreakerConfig shapes a Breaker.

@@ -21,19 +21,21 @@ type LimitsConfig struct {
 
 // GlobalLimits hold over everything together.
 type GlobalLimits struct {
-	MaxGross     Money         `yaml:"max_gross" want:"write the greatest sum of all exposures"`
-	MaxNet       Money         `yaml:"max_net" want:"write the greatest net exposure"`
-	MaxOpen      Count         `yaml:"max_open_orders" want:"write how many orders may be open at once"`
-	OrdersPerDay Count         `yaml:"orders_per_day" want:"write how many orders a day"`
-	TradesPerDay Count         `yaml:"trades_per_day" want:"write how many fills a day"`
-	MaxDailyLoss Money         `yaml:"max_daily_loss" want:"write the loss of a day that stops new orders"`
-	MaxDrawdown  Money         `yaml:"max_drawdown" want:"write the fall from the high-water mark that stops new orders"`
-	MaxLeverage  Factor        `yaml:"max_leverage" want:"write gross exposure over equity, such as 3"`
-	MaxPlanLoss  Money         `yaml:"max_plan_loss" want:"write the most that one plan may lose when legs fill unequally"`
-	MaxMarkAge   Span          `yaml:"max_mark_age" want:"write how old the valuation may be, such as 5s"`
-	MaxDelay     Span          `yaml:"max_delay" want:"write how long an order may wait for its socket, such as 50ms"`
-	DayStarts    ZeroSpan      `yaml:"day_starts,optional"`
-	Breaker      BreakerConfig `yaml:"breaker" want:"write failures, window, wait, max_wait and openings_per_day"`
+	MaxGross     Money    `yaml:"max_gross" want:"write the greatest sum of all exposures"`
+	MaxNet       Money    `yaml:"max_net" want:"write the greatest net exposure"`
+	MaxOpen      Count    `yaml:"max_open_orders" want:"write how many orders may be open at once"`
+	OrdersPerDay Count    `yaml:"orders_per_day" want:"write how many orders a day"`
+	TradesPerDay Count    `yaml:"trades_per_day" want:"write how many fills a day"`
+	MaxDailyLoss Money    `yaml:"max_daily_loss" want:"write the loss of a day that stops new orders"`
+	MaxDrawdown  Money    `yaml:"max_drawdown" want:"write the fall from the high-water mark that stops new orders"`
+	MaxLeverage  Factor   `yaml:"max_leverage" want:"write gross exposure over equity, such as 3"`
+	MaxPlanLoss  Money    `yaml:"max_plan_loss" want:"write the most that one plan may lose when legs fill unequally"`
+	MaxMarkAge   Span     `yaml:"max_mark_age" want:"write how old the valuation may be, such as 5s"`
+	MaxDelay     Span     `yaml:"max_delay" want:"write how long an order may wait for its socket, such as 50ms"`
+	DayStarts    ZeroSpan `yaml:"day_starts,optional"`
+	// ResetZone is by whose clock the day starts; UTC where it is not given.
+	ResetZone Zone          `yaml:"reset_zone,optional"`
+	Breaker   BreakerConfig `yaml:"breaker" want:"write failures, window, wait, max_wait and openings_per_day"`
 }
 
 // BreakerConfig shapes a breaker.

@@ -87,7 +87,11 @@ func (a *assembler) instrument(in *venue.Instrument, l *InstrumentLimits, path s
 }
 
 func (l *GlobalLimits) risk() risk.GlobalLimits {
-	return risk.GlobalLimits{
+	var next func(venue.Nanos) venue.Nanos
+	if l.ResetZone.at != nil {
+		next = func(now venue.Nanos) venue.Nanos { return l.ResetZone.next(now, l.DayStarts) }
+	}
+	return risk.GlobalLimits{NextDay: next,
 		MaxGross: fixed.Cash(l.MaxGross), MaxNet: fixed.Cash(l.MaxNet), MaxOpen: int32(min(l.MaxOpen, 1<<31-1)),
 		OrdersPerDay: int64(l.OrdersPerDay), TradesPerDay: int64(l.TradesPerDay), MaxDailyLoss: fixed.Cash(l.MaxDailyLoss),
 		MaxDrawdown: fixed.Cash(l.MaxDrawdown), MaxLeverage: fixed.Rate(l.MaxLeverage), MaxPlanLoss: fixed.Cash(l.MaxPlanLoss),
