@@ -5,6 +5,8 @@ BIN      := bin/oneprice
 TRIO     := $(DATA)/binance/spot-btcusdt.jsonl.gz $(DATA)/binance/usdm-btcusdt.jsonl.gz $(DATA)/binance/cm-btcusd_perp.jsonl.gz
 FUZZTIME ?= 30s
 FOR      ?= 30s
+SEED     ?= 1
+COUNT    ?= 100
 # The packages with benchmarks of their own.
 BENCHED   = $(addprefix ./,$(sort $(dir $(shell git grep -l '^func Benchmark' -- '*_test.go' ':!bench'))))
 # Stock clients of venues live in a module of their own; without a network its dependencies may be missing.
@@ -12,7 +14,7 @@ PEERS    := bench/peers
 peers     = if out=$$(cd $(PEERS) && $(GO) mod download 2>&1); then cd $(PEERS) && $(1); else echo "SKIPPED $(PEERS): its modules cannot be downloaded ($$(echo "$$out" | tail -1))"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help build fmt check test long race fuzz bench bench-readme demo soak backtest conform conform-readme
+.PHONY: help build fmt check test long race fuzz sim planted bench bench-readme demo soak backtest conform conform-readme
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +47,12 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; \
 	  done; done
+
+sim: ## the whole engine in virtual time against everything at once: COUNT seeds (default 100) from SEED (default 1)
+	$(GO) test ./cmd/app -count=1 -timeout 24h -run '^TestSim_holdsWhateverHappens$$' -args -sim.seed $(SEED) -sim.count $(COUNT)
+
+planted: ## the simulation finds each of the planted faults within 200 seeds
+	$(GO) test ./cmd/app -tags planted -count=1 -timeout 2h -v -run '^TestSim_findsWhatIsPlanted$$'
 
 bench: ## every speed row against its bar, in one table and out/bench.json; fails where one misses
 	@mkdir -p out && rm -f out/peers.json

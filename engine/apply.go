@@ -226,6 +226,7 @@ func (e *Engine) overdue(o *desk.Order) {
 	if !e.orders.TimeOut(o) {
 		return
 	}
+	e.resend(o)
 	rec := e.record()
 	rec.SetReport(&venue.Report{Kind: venue.SentReport, Flags: uint8(venue.Maybe), Venue: o.Venue, Inst: o.Inst, Slot: o.Slot,
 		Client: o.Client, Reason: venue.Timeout, Recv: e.d.Now, Seq: uint64(op)})

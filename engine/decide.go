@@ -62,6 +62,7 @@ func (e *Engine) queue(c *venue.Command) {
 		e.gate.Refresh(c.Inst, e.d)
 	}
 	e.record().SetOrder(c)
+	e.keep(c)
 	e.out.Commands = append(e.out.Commands, *c)
 	e.counts.Orders++
 }

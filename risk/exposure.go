@@ -4,6 +4,7 @@ import (
 	"oneprice/books"
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
+	"oneprice/books/planted"
 	"oneprice/books/venue"
 )
 
@@ -59,6 +60,9 @@ func (g *Gate) worst(p *part, i venue.Inst, sd venue.Side, x extra, k *rate, d *
 	pending, price := w.BuyQty, w.BuyWorst
 	if sd == venue.Sell {
 		pending, price = w.SellQty, w.SellWorst
+	}
+	if planted.On(planted.WorkingIgnored) {
+		pending = 0
 	}
 	pending += h.qty + x.qty
 	end := pos.Qty + fixed.Qty(sd.Sign())*pending

@@ -9,7 +9,8 @@ import (
 // folder may always import itself and what lies beneath it where a line says "own".
 const layers = `
 books/fixed:
-books/venue:        books/fixed
+books/planted:
+books/venue:        books/fixed books/planted
 books/match:        books/fixed books/venue
 books/desk:         books/fixed books/venue books
 books:              books/fixed books/venue

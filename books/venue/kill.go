@@ -1,6 +1,10 @@
 package venue
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"oneprice/books/planted"
+)
 
 // Strategies bounds the numbers of strategies, so that the gate of each is a flag of its own.
 const Strategies = 256
@@ -39,6 +43,9 @@ func (k *Kill) On() bool { return k.all.Load() }
 
 // Blocks reports whether an instruction must not leave. Cancels always may, and so may what carries none: c is nil.
 func (k *Kill) Blocks(c *Command) bool {
+	if planted.On(planted.KillAtDecision) {
+		return false
+	}
 	return k.shut.Load() != 0 && c != nil && c.Op != Cancel && c.Op != CancelAll &&
 		(k.all.Load() || k.venues[c.Venue].Load() || k.strategies[c.Strategy%Strategies].Load())
 }

@@ -11,7 +11,7 @@ import (
 // hold takes the accounts of a session for this process, so that no other engine of this user and machine trades on one of
 // them: two would each count the other's orders as strays, and either's limits would hold for half of what is done.
 func (t *Trading) hold(o *OrderOptions) error {
-	if o.Fresh {
+	if o.Fresh || o.Alone {
 		return nil // accounts that were made for this session alone
 	}
 	dir, err := mapped.RunFolder()

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,10 @@ type SimOptions struct {
 	Address string
 	// Accounts, where not nil, is the config whose balances and fees an account at each venue has.
 	Accounts *Config
+	// Acts is how many things the flow of each pair does in a millisecond, in thousandths, 0 for simActs. Every is how long
+	// the markets rest between two looks, 0 for 1 ms.
+	Acts  int64
+	Every venue.Nanos
 }
 
 // simMarket is the fair value of the two products, which all venues share.
@@ -89,7 +94,7 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 		open  func(*simVenue) error
 	}{
 		{"binance", []venuesim.PairConfig{m.pair("BTCUSDT", m.btc, 1, 2, 5, 2000, 1), m.pair("ETHUSDT", m.eth, 1, 2, 4, 5000, 1)}, func(v *simVenue) error {
-			x, err := binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 10, ActsPerMs: simActs,
+			x, err := binancesim.New(binancesim.Config{Kind: binancesim.Spot, Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 10, ActsPerMs: cmp.Or(o.Acts, simActs), Every: o.Every,
 				DepthEvery: 20 * venue.Millisecond, Pairs: v.pairs, Accounts: v.account.atBinance(), SBE: v.binary})
 			if err != nil {
 				return err
@@ -106,7 +111,7 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 			return nil
 		}},
 		{"coinbase", []venuesim.PairConfig{m.pair("BTC-USD", m.btc, 1, 2, 8, 2_000_000, 10), m.pair("ETH-USD", m.eth, 1, 2, 8, 50_000_000, 10)}, func(v *simVenue) error {
-			x, err := coinbasesim.New(coinbasesim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 20, ActsPerMs: simActs, Pairs: v.pairs,
+			x, err := coinbasesim.New(coinbasesim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 20, ActsPerMs: cmp.Or(o.Acts, simActs), Every: o.Every, Pairs: v.pairs,
 				Accounts: v.account.atCoinbase()})
 			if err != nil {
 				return err
@@ -118,7 +123,7 @@ func NewSimulators(e Edges, o SimOptions) (*Simulators, error) {
 			return nil
 		}},
 		{"kraken", []venuesim.PairConfig{m.pair("BTC/USD", m.btc, 1, 1, 8, 2_000_000, 30), m.pair("ETH/USD", m.eth, 1, 2, 8, 50_000_000, 30)}, func(v *simVenue) error {
-			x, err := krakensim.New(krakensim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 30, ActsPerMs: simActs, Pairs: v.pairs,
+			x, err := krakensim.New(krakensim.Config{Net: e.Net, Clock: e.Clock, Faults: v.faults, Address: v.address, Seed: o.Seed + 30, ActsPerMs: cmp.Or(o.Acts, simActs), Every: o.Every, Pairs: v.pairs,
 				Accounts: v.account.atKraken()})
 			if err != nil {
 				return err

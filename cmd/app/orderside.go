@@ -61,6 +61,8 @@ type OrderOptions struct {
 	Believe bool
 	// Fresh: the venues are new with every session, as the demo's are; each then has a journal of its own.
 	Fresh bool
+	// Alone: no other engine can reach these accounts, so none is shut out.
+	Alone bool
 	// Within is how long after a request a venue may still accept it, 0 for what holds everywhere.
 	Within venue.Nanos
 	// Spin makes the order connections busy-poll.

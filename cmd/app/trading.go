@@ -77,8 +77,12 @@ type TradingOptions struct {
 	// Operator is who started it: whom its orders name as number 1. "" names nobody.
 	Operator string
 	// Feeds is the number of event rings.
-	Feeds  int
-	Policy engine.Policy
+	Feeds int
+	// Records is the room of the audit's ring and of a file of the journal, 0 for what they take by themselves. Inline: the
+	// tape is written in between the steps, by whoever makes them.
+	Records int
+	Inline  bool
+	Policy  engine.Policy
 	// Recorded: time is the recording's, one message is one Step, and audit and tape are written in between the steps.
 	Recorded bool
 	Clock    venue.Clock
@@ -170,7 +174,7 @@ func (a *Assembly) catalogue(mode, waiver, operator string) audit.Catalogue {
 // begin opens the audit, recovers what earlier runs left at the venues, and begins the tape with it.
 func (t *Trading) begin(ctx context.Context, o TradingOptions) error {
 	var err error
-	t.ring, t.writer, err = audit.Open(audit.Config{Dir: t.AuditDir, NoSync: o.Recorded, Catalogue: t.catalogue(o.Mode, o.Waiver, o.Operator)})
+	t.ring, t.writer, err = audit.Open(audit.Config{Dir: t.AuditDir, Capacity: o.Records, NoSync: o.Recorded, Catalogue: t.catalogue(o.Mode, o.Waiver, o.Operator)})
 	if err != nil {
 		return err
 	}
@@ -188,7 +192,7 @@ func (t *Trading) begin(ctx context.Context, o TradingOptions) error {
 	if err != nil {
 		return err
 	}
-	t.tape, err = tape.Create(t.TapePath, tape.Header{Build: version().build(), Config: t.Config.Source, Meta: meta}, tape.Options{Inline: o.Recorded})
+	t.tape, err = tape.Create(t.TapePath, tape.Header{Build: version().build(), Config: t.Config.Source, Meta: meta}, tape.Options{Inline: o.Recorded || o.Inline})
 	return err
 }
 
@@ -209,7 +213,7 @@ func (t *Trading) trading(ctx context.Context, o TradingOptions) (err error) {
 		}
 	}
 	var state *journal.State
-	t.journal, state, err = journal.Open(journal.Config{Dir: dir, Least: secondOf(o.Clock.Now()), Fingerprint: t.Fingerprint, Instruments: t.Instruments, Venues: names,
+	t.journal, state, err = journal.Open(journal.Config{Dir: dir, Capacity: o.Records, Least: secondOf(o.Clock.Now()), Fingerprint: t.Fingerprint, Instruments: t.Instruments, Venues: names,
 		Currencies: t.Currencies, Strategies: t.StrategyNames, Clock: o.Clock})
 	if err != nil {
 		return err

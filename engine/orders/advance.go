@@ -3,6 +3,7 @@ package orders
 import (
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
+	"oneprice/books/planted"
 	"oneprice/books/venue"
 )
 
@@ -116,7 +117,7 @@ func closes(o *desk.Order) {
 	switch {
 	case o.State.Done():
 	case o.Ending != desk.NoOrder:
-		if o.Filled >= o.Stated {
+		if o.Filled >= o.Stated || planted.On(planted.CancelCloses) {
 			o.State = o.Ending
 		}
 	case o.Filled >= max(o.Qty, o.NextQty):

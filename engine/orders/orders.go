@@ -21,6 +21,7 @@ import (
 
 	"oneprice/books/desk"
 	"oneprice/books/fixed"
+	"oneprice/books/planted"
 	"oneprice/books/venue"
 )
 
@@ -269,6 +270,12 @@ func (t *Table) TimeOut(o *desk.Order) bool {
 	switch o.State {
 	case desk.NoOrder, desk.Unknown, desk.Filled, desk.Cancelled, desk.Rejected, desk.Expired:
 		return false
+	}
+	if planted.On(planted.TimeoutIsRejected) {
+		o.State = desk.Rejected
+		t.close(o)
+		t.recount(o.Inst)
+		return true
 	}
 	o.State = desk.Unknown
 	t.stats.Unknown++

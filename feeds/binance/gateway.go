@@ -107,6 +107,7 @@ func newGateway(o GatewayOptions, v *trading) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("binance: account %q: %w", o.Account, err)
 	}
+	o.Net = wire.Apart(o.Net, o.Clock)
 	defaults(&o, v)
 	g := &Gateway{o: o, v: v, want: make(chan ask, 64), ids: newIDs(o.Slots), frames: newFramer(), coldF: newFramer(), buf: make([]byte, 0, 64<<10),
 		coldBuf: make([]byte, 0, 4<<10), queue: make(chan venue.Command, 256), signer: signer, symbols: map[string]*venue.Instrument{}}
@@ -127,7 +128,7 @@ func newGateway(o GatewayOptions, v *trading) (*Gateway, error) {
 	}
 	g.cold = NewOrders(oc)
 	g.rate.limit(v.orders10s)
-	g.rest = rest{g: g, client: http.Client{Transport: &http.Transport{DialContext: o.Net.DialContext, TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 2}},
+	g.rest = rest{g: g, client: http.Client{Transport: &http.Transport{DialContext: wire.Apart(o.Net, o.Clock).DialContext, TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 2}},
 		weight: o.Limits.Weight, key: string(o.Key.Reveal())}
 	return g, nil
 }

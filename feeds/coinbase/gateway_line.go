@@ -215,5 +215,5 @@ func (t target) warm() []byte {
 // client makes the client of cold questions: GET requests, which may be sent again.
 func (t target) client() *http.Client {
 	return &http.Client{Timeout: time.Duration(max(4*t.timeout, 10*venue.Second)),
-		Transport: &http.Transport{DialContext: t.net.DialContext, TLSClientConfig: t.tls, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute}}
+		Transport: &http.Transport{DialContext: wire.Apart(t.net, t.clock).DialContext, TLSClientConfig: t.tls, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute}}
 }

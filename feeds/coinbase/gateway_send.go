@@ -23,13 +23,14 @@ type sender struct {
 	request []byte
 	warm    []byte
 	backoff wire.Backoff
+	clock   *wire.Clock
 	// Of the batch in work.
 	cancels []venue.Command
 	ids     []string
 }
 
 func newSender(g *Gateway, cancelsOnly bool, seed uint64) *sender {
-	s := &sender{g: g, only: cancelsOnly, orders: NewOrders(g.host, g.Instruments), body: make([]byte, 0, 8<<10), request: make([]byte, 0, 8<<10),
+	s := &sender{g: g, clock: g.clock.Own(), only: cancelsOnly, orders: NewOrders(g.host, g.Instruments), body: make([]byte, 0, 8<<10), request: make([]byte, 0, 8<<10),
 		warm: g.target.warm(), backoff: wire.Backoff{Min: 50 * venue.Millisecond, Max: 5 * venue.Second}}
 	s.backoff.Seed(seed)
 	return s
@@ -39,6 +40,9 @@ func newSender(g *Gateway, cancelsOnly bool, seed uint64) *sender {
 func (s *sender) run(ctx context.Context) {
 	g := s.g
 	for ctx.Err() == nil {
+		if s.clock.Turn(ctx) != nil {
+			return
+		}
 		l, err := g.dial(ctx)
 		if err != nil {
 			if g.clock.Sleep(ctx, s.backoff.Next()) != nil {

@@ -146,6 +146,7 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kraken: account %s: %w", o.Account, err)
 	}
+	o.Net = wire.Apart(o.Net, o.Clock)
 	g := &Gateway{cfg: o, enc: newEncoder(o.Instruments), rest: newREST(&o, signer), asks: newAsks(4 * o.Slots),
 		buf: make([]byte, frameHead, mostFrame), mask: uint32(o.Seed) | 1, places: make([]placed, o.Slots), ids: make([]uint64, 0, o.Slots),
 		born: make([]atomic.Int64, o.Slots), ended: make([]atomic.Uint64, o.Slots)}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -27,19 +26,31 @@ type rest struct {
 	nonces *sign.Nonces
 	client http.Client
 	limit  *wire.Limiter
+	// asking holds one token while a request is under way. Not a mutex, for which a waiting request would outlive its ctx.
+	asking chan struct{}
 
-	mu     sync.Mutex
 	signer *sign.Kraken
 	parser fastjson.Parser
 }
 
 func newREST(o *GatewayOptions, signer *sign.Kraken) *rest {
 	t := tiers[o.Tier]
-	return &rest{base: o.REST, key: o.Key, clock: o.Clock, nonces: o.Nonces, signer: signer,
+	return &rest{base: o.REST, key: o.Key, clock: o.Clock, nonces: o.Nonces, signer: signer, asking: make(chan struct{}, 1),
 		limit: wire.NewLimiter(o.Clock, t.rest, t.restSpan), // never above the counter that empties in that span
 		client: http.Client{Timeout: 10 * time.Second,
-			Transport: &http.Transport{DialContext: o.Net.DialContext, TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 2, IdleConnTimeout: 50 * time.Second}}}
+			Transport: &http.Transport{DialContext: wire.Apart(o.Net, o.Clock).DialContext, TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 2, IdleConnTimeout: 50 * time.Second}}}
 }
+
+func (r *rest) begin(ctx context.Context) error {
+	select {
+	case r.asking <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *rest) end() { <-r.asking }
 
 // token is a fresh token for a private connection.
 func (r *rest) token(ctx context.Context) (token string, err error) {
@@ -58,8 +69,10 @@ func (r *rest) private(ctx context.Context, name, form string, cost int64, use f
 	if err := r.limit.Wait(ctx, r.clock, cost); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	defer r.end()
 	path := "/0/private/" + name
 	for again := true; ; again = false {
 		nonce := fmt.Appendf(nil, "%d", r.nonces.Next(r.clock.Now()))
@@ -87,8 +100,10 @@ func (r *rest) public(ctx context.Context, name string, use func(*fastjson.Value
 	if err != nil {
 		return &wire.Error{Venue: "kraken", Op: name, Kind: wire.Refused, Err: err}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	defer r.end()
 	return r.do(req, name, use)
 }
 

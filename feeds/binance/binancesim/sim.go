@@ -232,7 +232,7 @@ func (s *Sim) step(now venue.Nanos) {
 			s.sbe.CutAll()
 		}
 	}
-	s.debt += s.cfg.ActsPerMs
+	s.debt += s.cfg.ActsPerMs * int64(s.cfg.Every) / int64(venue.Millisecond)
 	acts := s.debt / 1000
 	s.debt %= 1000
 	for _, p := range s.pairs {

@@ -28,6 +28,7 @@
 package coinbasesim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -59,8 +60,10 @@ type Config struct {
 	Seed    uint64
 	// Pairs are the products, each with a symbol like BTC-USD.
 	Pairs []venuesim.PairConfig
-	// ActsPerMs is how many things the flow of each product does in a millisecond, in thousandths.
+	// ActsPerMs is how many things the flow of each product does in a millisecond, in thousandths. Every is how long the market
+	// rests between two looks at it, 0 for 1 ms.
 	ActsPerMs int64
+	Every     venue.Nanos
 	// BookEvery is the span that one book update covers; 0 is the venue's 50 ms.
 	BookEvery venue.Nanos
 	// Accounts may trade. Host is what tokens are made for, "" api.coinbase.com.
@@ -137,7 +140,7 @@ func (s *Sim) Run(ctx context.Context) error {
 		p.Fill(now, func(*match.Result) {})
 	}
 	s.mu.Unlock()
-	if err := s.server.Trade(ctx, venue.Millisecond, s.step); err != nil {
+	if err := s.server.Trade(ctx, cmp.Or(s.cfg.Every, venue.Millisecond), s.step); err != nil {
 		return fmt.Errorf("coinbasesim: %w", err)
 	}
 	return nil
@@ -150,7 +153,7 @@ func (s *Sim) step(now venue.Nanos) {
 	if s.cfg.Faults.Strikes(venuesim.Restart, now) {
 		s.restart()
 	}
-	s.debt += s.cfg.ActsPerMs
+	s.debt += s.cfg.ActsPerMs * int64(cmp.Or(s.cfg.Every, venue.Millisecond)) / int64(venue.Millisecond)
 	acts := s.debt / 1000
 	s.debt %= 1000
 	for i, p := range s.products {

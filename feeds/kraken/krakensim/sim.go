@@ -20,6 +20,7 @@
 package krakensim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -56,8 +57,10 @@ type Config struct {
 	Pairs []venuesim.PairConfig
 	// Accounts may trade; without any there is no private side.
 	Accounts []AccountConfig
-	// ActsPerMs is how many things the flow of each pair does in a millisecond, in thousandths.
+	// ActsPerMs is how many things the flow of each pair does in a millisecond, in thousandths. Every is how long the market
+	// rests between two looks at it, 0 for 1 ms.
 	ActsPerMs int64
+	Every     venue.Nanos
 }
 
 // Counters are exact tallies, readable from any thread: what clients did beyond the venue's limits.
@@ -124,7 +127,7 @@ func (s *Sim) Run(ctx context.Context) error {
 		p.Fill(now, func(*match.Result) {})
 	}
 	s.mu.Unlock()
-	if err := s.server.Trade(ctx, venue.Millisecond, s.step); err != nil {
+	if err := s.server.Trade(ctx, cmp.Or(s.cfg.Every, venue.Millisecond), s.step); err != nil {
 		return fmt.Errorf("krakensim: %w", err)
 	}
 	return nil
@@ -143,7 +146,7 @@ func (s *Sim) step(now venue.Nanos) {
 			clear(a.tokens)
 		}
 	}
-	s.debt += s.cfg.ActsPerMs
+	s.debt += s.cfg.ActsPerMs * int64(cmp.Or(s.cfg.Every, venue.Millisecond)) / int64(venue.Millisecond)
 	acts := s.debt / 1000
 	s.debt %= 1000
 	for i, p := range s.pairs {

@@ -1,0 +1,6 @@
+//go:build !planted
+
+package planted
+
+// On reports whether a fault is planted.
+func On(Bug) bool { return false }
