@@ -226,6 +226,7 @@ func TestSecrets_showNowhere(t *testing.T) {
 			v, _ := newVault(t)
 			v.live(v.config, syscall.SIGQUIT, "goroutine ")
 			v.others(v.config)
+			v.watchdog()
 			out := filepath.Join(v.dir, "out")
 			v.run(ExitOK, "audit", "verify", out+"/audit")
 			v.run(ExitOK, "audit", "tail", out+"/audit", "-n", "1000", "--json")
@@ -288,6 +289,23 @@ func (v *vault) refusals(config string) {
 		require.NotEqual(v.t, ExitOK, done().code, name)
 		require.NoError(v.t, os.Remove(config)) // the pasted one holds it by our own doing
 	}
+}
+
+// watchdog finds no engine and ends what it has left, with keys of its own.
+func (v *vault) watchdog() {
+	text, err := os.ReadFile(v.config)
+	require.NoError(v.t, err)
+	config := string(text)
+	args := []string{"--engine", "http://" + freePort(v.t) + "/healthz", "--limit", "1s", "--settle", "1s", "--absent", "--json"}
+	for name, at := range v.at.REST {
+		own := filepath.Join(v.dir, name)
+		keys := fmt.Sprintf("watchdog: {key: file:%s, secret: file:%s}", v.write(v.t, name+".own.key", string(v.keys[name+".key"])), v.write(v.t, name+".own.secret", string(v.keys[name+".secret"])))
+		mode := "secret: file:" + own + ".secret, mode: dedicated"
+		require.Contains(v.t, config, mode)
+		config = strings.Replace(config, mode, mode+", "+keys, 1)
+		args = append(args, "--rest", name+"="+at)
+	}
+	v.run(ExitActed, append([]string{"watchdog", "--config", v.write(v.t, "watched.yaml", config)}, args...)...)
 }
 
 // live trades, is commanded by ctl, and is ended by a signal that makes it dump its goroutines.

@@ -61,7 +61,8 @@ func newSimAccount(name string, c *Config) (*simAccount, error) {
 // keys makes the account's keys.
 func (a *simAccount) keys(name string) error {
 	const from = "this run"
-	id, secret := []byte("demo-"+name), []byte(nil)
+	own := rand.Text()[:8] // another demo on this machine has accounts of its own
+	id, secret := []byte("demo-"+name+"-"+own), []byte(nil)
 	switch name {
 	case "binance":
 		pub, key, err := ed25519.GenerateKey(rand.Reader)
@@ -82,7 +83,7 @@ func (a *simAccount) keys(name string) error {
 		if err != nil {
 			return fmt.Errorf("simulators: %w", err)
 		}
-		id = []byte("organizations/demo/apiKeys/demo")
+		id = []byte("organizations/demo/apiKeys/" + own)
 		a.coinbase, secret = &key.PublicKey, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
 	default:
 		raw := make([]byte, 64)

@@ -70,7 +70,7 @@ func (s *simulation) venueOrders() (out []simOrder) {
 			o := simOrder{venue: v.name, text: client, cum: cum}
 			o.client, o.ours = clientOf(client)
 			switch status {
-			case "NEW", "PARTIALLY_FILLED", "OPEN", "PENDING", "CANCEL_QUEUED", "new", "partially_filled", "pending_new":
+			case "NEW", "PARTIALLY_FILLED", "OPEN", "PENDING", "CANCEL_QUEUED", "open", "pending":
 				o.open = true
 			}
 			out = append(out, o)

@@ -93,11 +93,10 @@ func TestWatchdog_actsOnSilenceBeyondTheLimitAndNotBefore(t *testing.T) {
 // TestWatchdog_endsWhatAKilledAndAStoppedEngineHaveLeft lets an engine in a process of its own trade at the simulators, and
 // takes it away with its orders standing.
 func TestWatchdog_endsWhatAKilledAndAStoppedEngineHaveLeft(t *testing.T) {
-	if !long() {
-		t.Skip("the accounts of the simulators are held by one engine of the machine at a time; ONEPRICE_LONG runs it")
-	}
+	t.Parallel()
 	for i, signal := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
 			loses(t, uint64(21+i), signal)
 		})
 	}
