@@ -15,7 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -78,7 +77,7 @@ func liveBooks(l *Live) (n int) {
 
 // trade runs the demo's config on paper until enough holds.
 func trade(t *testing.T, e Edges, out *logged, change func(*LiveOptions), enough func(*Live) bool) *LiveResult {
-	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
 	held := false
 	o := LiveOptions{Edges: e, Config: "demo", Out: t.TempDir(), Mode: "paper", Log: slog.New(slog.NewTextHandler(out, nil)), Status: func(l *Live) {

@@ -125,7 +125,7 @@ func (s *soak) look(l *Live) {
 		s.calm = true
 		s.sims.strike(venuesim.Rates{})
 	}
-	if at >= s.lasts && (s.clear(l) || at >= s.lasts+soakCalm) {
+	if at >= s.lasts && (l.clear() || at >= s.lasts+soakCalm) {
 		s.over()
 	}
 	n := len(s.samples)
@@ -147,7 +147,7 @@ func (s *soak) look(l *Live) {
 }
 
 // clear: no order is in doubt, and every venue can be reached, so that all can be cancelled.
-func (s *soak) clear(l *Live) bool {
+func (l *Live) clear() bool {
 	if l.Newest.Doubts > 0 {
 		return false
 	}
