@@ -79,7 +79,7 @@ func TestSwap_threeDaysWithoutAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, clock := wire.NewHeld(), wire.NewClock(true)
 		n.Free()
-		cfg := spot.config(n, clock, 3000, venuesim.NewFaults(1, venuesim.Rates{}))
+		cfg := spot.config(n, clock, 1, venuesim.NewFaults(1, venuesim.Rates{})) // five acts in five seconds
 		cfg.Every, cfg.DepthEvery, cfg.Pairs = 5*venue.Second, 5*venue.Second, cfg.Pairs[:1]
 		r := spot.aging(t, n, clock, cfg, spot.instruments()[:1], 0)
 		r.Until(time.Minute, r.Live)
