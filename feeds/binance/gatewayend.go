@@ -15,49 +15,40 @@ import (
 type standing struct {
 	symbols []string
 	ours    map[string][]string // client ids
-	wire.Ended
 }
 
 // End implements wire.Ender.
 func (g *Gateway) End(ctx context.Context) (wire.Ended, error) {
-	before, err := g.standing(ctx)
-	if err != nil || before.Found == 0 {
-		return before.Ended, err
-	}
-	out := before.Ended
-	out.Left = out.Found
-	for _, symbol := range before.symbols {
-		if err := g.endOf(ctx, symbol, before.ours[symbol]); err != nil {
-			return out, err
+	return wire.EndAll(func() (standing, wire.Ended, error) { return g.standing(ctx) }, func(s standing) error {
+		for _, symbol := range s.symbols {
+			if err := g.endOf(ctx, symbol, s.ours[symbol]); err != nil {
+				return err
+			}
 		}
-	}
-	after, err := g.standing(ctx)
-	if err == nil {
-		out.Left = after.Found
-	}
-	return out, err
+		return nil
+	})
 }
 
 // standing asks for what is open in every symbol, also in one that the config does not name.
-func (g *Gateway) standing(ctx context.Context) (s standing, err error) {
+func (g *Gateway) standing(ctx context.Context) (s standing, out wire.Ended, err error) {
 	list, err := g.list(ctx, g.v.openOrders, g.v.openAll, []sign.Param{})
 	if err != nil {
-		return s, err
+		return s, out, err
 	}
 	s.ours = map[string][]string{}
 	for _, v := range list {
 		symbol, id := string(v.GetStringBytes("symbol")), clientOf(v)
 		if _, ours := wire.ParseClientID([]byte(id)); !ours && g.o.Shared {
-			s.Foreign++
+			out.Foreign++
 			continue
 		}
-		s.Found++
+		out.Found++
 		if !slices.Contains(s.symbols, symbol) {
 			s.symbols = append(s.symbols, symbol)
 		}
 		s.ours[symbol] = append(s.ours[symbol], id)
 	}
-	return s, nil
+	return s, out, nil
 }
 
 func clientOf(v *fastjson.Value) string { return string(v.GetStringBytes("clientOrderId")) }

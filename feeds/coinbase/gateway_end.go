@@ -8,29 +8,21 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"oneprice/feeds/wire"
 )
 
 // End implements wire.Ender.
 func (g *Gateway) End(ctx context.Context) (wire.Ended, error) {
-	ids, out, err := g.standing(ctx)
-	if err != nil || out.Found == 0 {
-		return out, err
-	}
-	out.Left = out.Found
-	for len(ids) > 0 {
-		n := min(len(ids), cancelsAtOnce)
-		if err := g.rest.cancel(ctx, ids[:n]); err != nil {
-			return out, err
+	return wire.EndAll(func() ([]string, wire.Ended, error) { return g.standing(ctx) }, func(ids []string) error {
+		for some := range slices.Chunk(ids, cancelsAtOnce) {
+			if err := g.rest.cancel(ctx, some); err != nil {
+				return err
+			}
 		}
-		ids = ids[n:]
-	}
-	_, after, err := g.standing(ctx)
-	if err == nil {
-		out.Left = after.Found
-	}
-	return out, err
+		return nil
+	})
 }
 
 // standing are the venue's ids of the open orders that have to go.

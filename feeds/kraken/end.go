@@ -11,28 +11,18 @@ import (
 
 // End implements wire.Ender. The trading counter, which cancels of young orders fill, does not count those of CancelAll.
 func (g *Gateway) End(ctx context.Context) (wire.Ended, error) {
-	ids, out, err := g.standing(ctx)
-	if err != nil || out.Found == 0 {
-		return out, err
-	}
-	out.Left = out.Found
-	if !g.cfg.Shared {
-		ids = nil
-		if err := g.rest.private(ctx, "CancelAll", "", 1, nothing); err != nil {
-			return out, err
+	return wire.EndAll(func() ([]string, wire.Ended, error) { return g.standing(ctx) }, func(ids []string) error {
+		if !g.cfg.Shared {
+			return g.rest.private(ctx, "CancelAll", "", 1, nothing)
 		}
-	}
-	for _, id := range ids {
-		err := g.rest.private(ctx, "CancelOrder", "&txid="+id, 0, nothing)
-		if e := (*wire.Error)(nil); errors.As(err, &e) && e.Kind != wire.Refused { // one that the venue does not know any more has ended
-			return out, err
+		for _, id := range ids {
+			err := g.rest.private(ctx, "CancelOrder", "&txid="+id, 0, nothing)
+			if e := (*wire.Error)(nil); err != nil && !(errors.As(err, &e) && e.Kind == wire.Refused) { // one that the venue does not know any more has ended
+				return err
+			}
 		}
-	}
-	_, after, err := g.standing(ctx)
-	if err == nil {
-		out.Left = after.Found
-	}
-	return out, err
+		return nil
+	})
 }
 
 // standing are the venue's ids of the open orders that have to go.

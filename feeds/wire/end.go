@@ -12,3 +12,20 @@ type Ender interface {
 
 // Ended is what an Ender did. Found stood and was to go, Left of it stands still; Foreign was left alone.
 type Ended struct{ Found, Left, Foreign int }
+
+// EndAll is how every Ender works: it asks what stands, ends it, and asks again.
+func EndAll[T any](standing func() (T, Ended, error), end func(T) error) (Ended, error) {
+	list, out, err := standing()
+	if err != nil || out.Found == 0 {
+		return out, err
+	}
+	out.Left = out.Found
+	if err := end(list); err != nil {
+		return out, err
+	}
+	_, after, err := standing()
+	if err == nil {
+		out.Left = after.Found
+	}
+	return out, err
+}
